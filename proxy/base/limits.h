@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every bound that a peer, file or rule can run into, in one place. A value that operators may
+// change is the default here and has its ceiling beside it.
+// Thread: any (immutable).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace edgehold::limits {
+
+using namespace std::chrono_literals;
+
+// HTTP heads (RFC 9112 2.3, 3; RFC 9110 5.4).
+inline constexpr std::size_t kHeadBytesMax = 32 * 1024;
+inline constexpr std::size_t kTargetBytesMax = 8 * 1024;
+inline constexpr std::size_t kMethodBytesMax = 32;
+inline constexpr std::size_t kHeaderCountMax = 100;
+inline constexpr std::size_t kHeaderNameBytesMax = 256;
+// Chunked bodies (RFC 9112 7.1): the size line with its extensions, and the trailer section.
+inline constexpr std::size_t kChunkLineBytesMax = 256;
+inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;
+
+// Bodies.
+inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;
+inline constexpr std::size_t kBufferedBodyBytesCeiling = 64 * 1024 * 1024;
+inline constexpr std::size_t kSseEventBytesMax = 1024 * 1024;
+
+// Per connection.
+inline constexpr std::size_t kReadBytes = 16 * 1024;         // one TLS record (RFC 8446 5.1)
+inline constexpr std::size_t kOutputBytesHigh = 256 * 1024;  // past this the other side is not read
+
+// JSON (RFC 8259 9 lets a parser set these).
+inline constexpr std::size_t kJsonDepthMax = 64;
+inline constexpr std::size_t kJsonBytesMax = 16 * 1024 * 1024;
+
+// Facts.
+inline constexpr std::size_t kFactBytesMax = 256;
+inline constexpr std::size_t kTagCountMax = 16;
+
+// State.
+inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
+inline constexpr std::size_t kHoldsPendingMax = 10'000;
+inline constexpr std::size_t kLedgerQueueMax = 4096;
+
+// Lua (defaults; operators may change them).
+inline constexpr std::size_t kRuleInstructionsDefault = 200'000;
+inline constexpr std::size_t kRuleMemoryBytesDefault = 8 * 1024 * 1024;
+inline constexpr auto kRuleWallDefault = 5ms;
+inline constexpr std::size_t kRuleFileBytesMax = 256 * 1024;
+inline constexpr std::size_t kRuleFilesMax = 256;
+
+// Configuration files.
+inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
+inline constexpr std::size_t kConfigDepthMax = 32;
+inline constexpr std::size_t kConfigErrorsMax = 100;
+
+// Waits (defaults).
+inline constexpr auto kHandshakeTimeout = 10s;
+inline constexpr auto kHeadTimeout = 10s;
+inline constexpr auto kBodyTimeout = 30s;
+inline constexpr auto kIdleTimeout = 75s;
+inline constexpr auto kWriteTimeout = 60s;  // no progress while sending to a client
+inline constexpr auto kConnectTimeout = 5s;
+inline constexpr auto kFirstByteTimeout = 60s;
+inline constexpr auto kUpstreamIdleTimeout = 4s;  // below the 5 s keep-alive of common agents
+inline constexpr auto kFilterTimeout = 5s;
+inline constexpr auto kDrainTimeout = 30s;
+
+}  // namespace edgehold::limits
