@@ -1,0 +1,16 @@
+# Third-party libraries, all from Debian 12. Each has one room (see the room's CMakeLists.txt).
+
+find_package(PkgConfig REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Threads REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(GTest REQUIRED)
+include(GoogleTest)
+pkg_check_modules(glog REQUIRED IMPORTED_TARGET libglog)
+pkg_check_modules(libevent REQUIRED IMPORTED_TARGET libevent_core libevent_pthreads)
+pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
+pkg_check_modules(jsoncpp REQUIRED IMPORTED_TARGET jsoncpp)
+pkg_check_modules(lua REQUIRED IMPORTED_TARGET lua5.4-c++)
+pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The laws of Async and of the turn-end queue.
+// Thread: main only.
+#include "proxy/base/async.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_loop.h"
+
+namespace edgehold {
+namespace {
+
+TEST(Async, DeliversAValueThatComesLater) {
+  auto [async, resolver] = Async<int>::make();
+  int got = 0;
+  async.then([&](int value) { got = value; });
+  resolver.resolve(7);
+  EXPECT_EQ(got, 7);
+}
+
+TEST(Async, DeliversAValueThatWasThereFirst) {
+  auto [async, resolver] = Async<int>::make();
+  resolver.resolve(7);
+  int got = 0;
+  async.then([&](int value) { got = value; });
+  EXPECT_EQ(got, 7);
+}
+
+TEST(Async, DeliversOnlyTheFirstValue) {
+  auto [async, resolver] = Async<int>::make();
+  int calls = 0;
+  async.then([&](int) { ++calls; });
+  resolver.resolve(1);
+  resolver.resolve(2);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Async, DestroyedBeforeItsValueIsNeverCalled) {
+  int calls = 0;
+  auto made = Async<int>::make();
+  {
+    const Async<int> moved = std::move(made.first);
+    EXPECT_TRUE(made.second.isWanted());
+  }
+  EXPECT_FALSE(made.second.isWanted());
+  made.second.resolve(1);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(Async, MayBeDestroyedByItsOwnCallback) {
+  auto made = Async<int>::make();
+  auto async = std::make_unique<Async<int>>(std::move(made.first));
+  int got = 0;
+  async->then([&](int value) {
+    async.reset();
+    got = value;
+  });
+  made.second.resolve(3);
+  EXPECT_EQ(got, 3);
+}
+
+struct CountingTask final : TurnEndTask {
+  int runs = 0;
+  void onTurnEnd() override { ++runs; }
+};
+
+TEST(TurnEndQueue, RunsATaskOnceHoweverOftenItAsked) {
+  FakeLoop loop;
+  CountingTask task;
+  loop.atTurnEnd(task);
+  loop.atTurnEnd(task);
+  loop.turn();
+  loop.turn();
+  EXPECT_EQ(task.runs, 1);
+}
+
+TEST(TurnEndQueue, ForgetsADestroyedTask) {
+  FakeLoop loop;
+  CountingTask first, last;
+  loop.atTurnEnd(first);
+  {
+    CountingTask gone;
+    loop.atTurnEnd(gone);
+  }
+  loop.atTurnEnd(last);
+  loop.turn();
+  EXPECT_EQ(first.runs + last.runs, 2);
+}
+
+}  // namespace
+}  // namespace edgehold
