@@ -32,8 +32,8 @@ class [[nodiscard]] Async {
     return {Async(state), Resolver<T>(std::move(state))};
   }
 
-  // `then` gets the value: at once if it is there already, else when it comes. REQUIRES: first call.
-  // The callback may destroy this Async.
+  // `then` gets the value: at once if it is there already, else when it comes. REQUIRES: first
+  // call. The callback may destroy this Async.
   void then(std::function<void(T)> then) {
     CHECK(state_ != nullptr && state_->then == nullptr);
     if (state_->value.has_value()) {

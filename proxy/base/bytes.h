@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes without an owner, and the one growing byte queue every connection reads into and writes from.
-// Thread: one loop.
+// Bytes without an owner, and the one growing byte queue every connection reads into and writes
+// from. Thread: one loop.
 #pragma once
 
 #include <cstddef>

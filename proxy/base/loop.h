@@ -15,7 +15,8 @@ namespace edgehold {
 class Timer {
  public:
   virtual ~Timer() = default;
-  // Fires once, `delay` from now (at once in a later turn if not positive); replaces what was armed.
+  // Fires once, `delay` from now (at once in a later turn if not positive); replaces what was
+  // armed.
   virtual void arm(Duration delay) = 0;
   virtual void cancel() = 0;
   virtual bool isArmed() const = 0;
@@ -83,8 +84,8 @@ class Loop {
   // Runs `call` on this loop in a later turn. Any thread may post; order per poster is kept.
   // Calls still queued when the loop ends are destroyed unrun.
   virtual void post(std::function<void()> call) = 0;
-  // onTurnEnd() is called once when this turn's events are done. Output leaves here: after the audit
-  // records of the turn, in one write per connection.
+  // onTurnEnd() is called once when this turn's events are done. Output leaves here: after the
+  // audit records of the turn, in one write per connection.
   virtual void atTurnEnd(TurnEndTask& task) = 0;
 };
 

@@ -46,20 +46,20 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 }  // namespace edgehold
 
 // Returns the error of `expression` from the enclosing function.
-#define TRY(expression)                                                            \
-  do {                                                                             \
-    if (auto try_result_ = (expression); !try_result_) {                           \
-      return ::tl::unexpected<::edgehold::Error>(std::move(try_result_).error());  \
-    }                                                                              \
+#define TRY(expression)                                                           \
+  do {                                                                            \
+    if (auto try_result_ = (expression); !try_result_) {                          \
+      return ::tl::unexpected<::edgehold::Error>(std::move(try_result_).error()); \
+    }                                                                             \
   } while (false)
 
 #define EDGEHOLD_JOIN_INNER(a, b) a##b
 #define EDGEHOLD_JOIN(a, b) EDGEHOLD_JOIN_INNER(a, b)
-#define EDGEHOLD_TRY_ASSIGN(temporary, declaration, expression)                   \
-  auto temporary = (expression);                                                   \
-  if (!temporary) {                                                                \
-    return ::tl::unexpected<::edgehold::Error>(std::move(temporary).error());      \
-  }                                                                                \
+#define EDGEHOLD_TRY_ASSIGN(temporary, declaration, expression)               \
+  auto temporary = (expression);                                              \
+  if (!temporary) {                                                           \
+    return ::tl::unexpected<::edgehold::Error>(std::move(temporary).error()); \
+  }                                                                           \
   declaration = std::move(*temporary)
 
 // Declares `declaration` from the value of `expression`, or returns its error.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes to HTTP events and back, without sockets, clocks or threads: every codec is a fuzz target as
-// it stands. HTTP/1 and HTTP/2 look the same from above; a stream id names a request in both.
+// Bytes to HTTP events and back, without sockets, clocks or threads: every codec is a fuzz target
+// as it stands. HTTP/1 and HTTP/2 look the same from above; a stream id names a request in both.
 // Thread: one loop (owned by the connection).
 #pragma once
 
@@ -36,8 +36,8 @@ class ServerCodec {
 
   virtual ~ServerCodec() = default;
 
-  // Consumes a prefix of `bytes` and returns its length. What is left is offered again: when credit is
-  // out, while an earlier pipelined request is unanswered, or when a head is incomplete.
+  // Consumes a prefix of `bytes` and returns its length. What is left is offered again: when credit
+  // is out, while an earlier pipelined request is unanswered, or when a head is incomplete.
   virtual std::size_t receive(ByteView bytes) = 0;
   // The peer will send nothing more (half-close). A request cut by it is an onRequestError().
   virtual void receiveEnd() = 0;
@@ -56,7 +56,8 @@ class ServerCodec {
   virtual void sendEnd(StreamId stream) = 0;
   // Breaks a response off: the peer must see that it is not whole (HTTP/1 closes, HTTP/2 resets).
   virtual void abort(StreamId stream) = 0;
-  // From now on answers carry `Connection: close` (HTTP/2: GOAWAY); no new requests are taken after.
+  // From now on answers carry `Connection: close` (HTTP/2: GOAWAY); no new requests are taken
+  // after.
   virtual void drain() = 0;
 
   // What is ready to leave, in order. The owner consumes what the transport took.
@@ -75,7 +76,8 @@ class ClientCodec {
   class Events {
    public:
     virtual ~Events() = default;
-    // Final head only; 1xx are swallowed by the codec, at most a few (101 is an error unless asked for).
+    // Final head only; 1xx are swallowed by the codec, at most a few (101 is an error unless asked
+    // for).
     virtual void onResponseHead(StreamId stream, ResponseHead&& head) = 0;
     virtual void onResponseBody(StreamId stream, ByteView chunk) = 0;
     virtual void onResponseEnd(StreamId stream) = 0;

@@ -64,7 +64,8 @@ class Headers {
   std::size_t size() const { return fields_.size(); }
   bool empty() const { return fields_.empty(); }
 
-  // The first field of that name. Fields that must be single are refused by the parser when repeated.
+  // The first field of that name. Fields that must be single are refused by the parser when
+  // repeated.
   std::optional<std::string_view> find(HeaderId id) const;
   std::optional<std::string_view> find(std::string_view name) const;
   // How many fields have that name: a signature header that comes twice is an attack.

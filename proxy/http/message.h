@@ -40,7 +40,9 @@ struct BodyLength {
   static constexpr BodyLength chunked() { return {Kind::kChunked, 0}; }
   static constexpr BodyLength untilClose() { return {Kind::kUntilClose, 0}; }
   // False also for a declared length of zero: there is nothing to wait for.
-  constexpr bool hasBody() const { return kind != Kind::kNone && !(kind == Kind::kKnown && bytes == 0); }
+  constexpr bool hasBody() const {
+    return kind != Kind::kNone && !(kind == Kind::kKnown && bytes == 0);
+  }
 };
 
 // A request target in canonical form; anything else was refused (http/target.h).

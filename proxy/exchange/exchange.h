@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request and its response (RFC 9110), with all that is known about it. It holds; it does not
+// act: the chain walk, the driver and the filters read and change it in their turn. Thread: one
+// loop (owned by the connection that received it, or by the release of a hold).
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/arena.h"
+#include "proxy/base/bytes.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/ip.h"
+#include "proxy/base/json.h"
+#include "proxy/exchange/decision.h"
+#include "proxy/exchange/facts.h"
+#include "proxy/http/message.h"
+
+namespace edgehold {
+
+class PolicySnapshot;
+class Route;
+
+// The transport's facts about who sent it.
+struct ClientFacts {
+  Endpoint peer;                 // the socket's other end; failed verifications are charged to it
+  IpAddress address;             // the client behind trusted proxies, else peer.ip
+  bool is_trusted_peer = false;  // the peer may set X-Forwarded-*, X-Request-Id, traceparent
+  bool is_secure = false;        // TLS
+  std::string_view server_name;  // SNI; lives with the connection
+};
+
+// What a rule or an action class asked for: approval_hold acts on it.
+struct HoldWish {
+  std::string_view rule;    // who asked
+  std::string_view reason;  // why, for the approver
+  std::optional<std::chrono::seconds> ttl;
+};
+
+// Undoes or completes at the end what a filter began on the way in (a dedupe claim, a slot).
+// Filters add one; the driver calls exactly one of the two, once, when it knows what became of the
+// request.
+class Settlement {
+ public:
+  virtual ~Settlement() = default;
+  // The upstream (or the durable queue, or a hold) has accepted it.
+  virtual void commit(Instant now) = 0;
+  // It was refused later, failed, or its client left before it was sent.
+  virtual void release(Instant now) = 0;
+};
+
+// The state of the rate limit that is closest to its end, for the draft RateLimit fields.
+struct RateReport {
+  std::uint64_t limit = 0;
+  std::uint64_t remaining = 0;
+  std::chrono::seconds reset{};
+  std::chrono::seconds window{};
+};
+
+class Exchange {
+ public:
+  Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  Arena arena;  // everything below that is a view lives here
+
+  // Who and when.
+  std::string_view request_id;  // 32 hexadecimal digits, or what a trusted peer sent
+  Instant started{};
+  WallTime started_wall{};
+  ClientFacts client;
+
+  // Under which law. Pinned when the head arrived (law 4).
+  std::shared_ptr<const PolicySnapshot> snapshot;
+  const Route* route = nullptr;  // lives in the snapshot; null until matched
+
+  // What was asked.
+  RequestHead request;
+  Buffer body;                    // filled only when the route's body plan says so
+  bool is_body_complete = false;  // `body` is the whole request body
+  bool is_release = false;  // an approved hold on its way out; filters that ran once do not again
+
+  // What was learned, and what became of it.
+  Facts facts;
+  std::optional<HoldWish> hold_wish;
+  std::optional<RateReport> rate_report;
+  std::vector<std::unique_ptr<Settlement>> settlements;
+  Decision decision;
+
+  // The body as JSON, parsed at most once; an error when it is none. REQUIRES: is_body_complete.
+  const Result<JsonDocument>& json(JsonPool& pool);
+
+  // Copies `text` into the arena, cut to limits::kFactBytesMax at a UTF-8 boundary.
+  std::string_view keepFact(std::string_view text);
+
+ private:
+  std::optional<Result<JsonDocument>> json_;
+};
+
+}  // namespace edgehold

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// One check or change. A filter is const: one instance serves all workers at once, and what it
+// needs to remember about a request lies in the Exchange. Every hook has a default, so a filter
+// overrides only what it is about. Thread: any (immutable).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/services.h"
+#include "proxy/exchange/verdict.h"
+
+namespace edgehold {
+
+// Declared, never returned: the sum over a route's filters is its body plan.
+struct FilterNeeds {
+  enum class Body : std::uint8_t { kNone, kChunks, kWhole };
+  Body request_body = Body::kNone;
+  Body response_body = Body::kNone;
+  bool sse_events = false;
+  bool ws_messages = false;
+  // The filter is asked again when an approved hold is released (law 4). Filters that count, claim
+  // or check freshness are not: they have had their say.
+  bool on_release = false;
+
+  FilterNeeds& operator|=(const FilterNeeds& other);
+};
+
+class Filter {
+ public:
+  virtual ~Filter() = default;
+
+  virtual FilterNeeds needs() const { return {}; }
+
+  // The head is here, nothing of the body has been read.
+  virtual Outcome onRequestHead(Exchange& /*exchange*/, Services& /*services*/) const {
+    return Verdict::proceed();
+  }
+  // A piece of the body passes by (needs().request_body is kChunks). Must decide at once.
+  virtual Verdict onChunk(Exchange& /*exchange*/, std::string_view /*chunk*/) const {
+    return Verdict::proceed();
+  }
+  // exchange.body is whole if any filter of the route needs it so; else nothing of it has been
+  // read.
+  virtual Outcome onRequestBody(Exchange& /*exchange*/, Services& /*services*/) const {
+    return Verdict::proceed();
+  }
+  // The upstream's head, before it is sent on; fields may be changed. Not for our own replies.
+  virtual void onResponseHead(Exchange& /*exchange*/, ResponseHead& /*head*/) const {}
+  // The decision stands and will be recorded. Called once, for every filter that was asked.
+  virtual void onDone(const Exchange& /*exchange*/, Services& /*services*/) const {}
+};
+
+}  // namespace edgehold

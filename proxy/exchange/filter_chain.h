@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ordered filters of a route, and the walk of one exchange through them. Failure policy, shadow
+// mode, timing and naming are applied here, once, and nowhere else.
+// Thread: the chain any (immutable); a walk one loop.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/base/clock.h"
+#include "proxy/exchange/filter.h"
+
+namespace edgehold {
+
+enum class FilterMode : std::uint8_t { kEnforce, kShadow };  // `off` filters are not in the chain
+enum class OnError : std::uint8_t { kDeny, kAllow };
+
+struct ChainEntry {
+  std::string name;  // as operators see it: the filter's type, or the name they gave it
+  std::unique_ptr<const Filter> filter;
+  FilterMode mode = FilterMode::kEnforce;
+  OnError on_error = OnError::kDeny;
+  FilterNeeds needs;  // filter->needs(), asked once
+};
+
+class FilterChain {
+ public:
+  // `entries` in the order of checks (filter_registry.h sorts them).
+  explicit FilterChain(std::vector<ChainEntry> entries);
+
+  const std::vector<ChainEntry>& entries() const { return entries_; }
+  // The sum of what the entries need.
+  const FilterNeeds& bodyPlan() const { return plan_; }
+
+ private:
+  std::vector<ChainEntry> entries_;
+  FilterNeeds plan_;
+};
+
+// One exchange's walk, phase by phase. Lives with the exchange; destroying it cancels what it waits
+// for.
+class ChainWalk {
+ public:
+  // Called when a phase is over: nothing when all proceed, else the verdict that ends the exchange.
+  // exchange.decision already says who, why and what shadows would have said.
+  using Done = std::function<void(std::optional<Verdict>)>;
+
+  // REQUIRES: chain and exchange outlive the walk.
+  ChainWalk(const FilterChain& chain, Exchange& exchange, Services& services);
+  ~ChainWalk();
+
+  // Run a phase. `done` may be called before these return. One phase at a time.
+  void requestHead(Done done);
+  void requestBody(Done done);
+  // Synchronous phases.
+  std::optional<Verdict> chunk(std::string_view chunk);
+  void responseHead(ResponseHead& head);
+  void finished();
+
+ private:
+  enum class Phase : std::uint8_t { kHead, kBody };
+
+  void advance();
+  // True when the walk may go on to the next filter.
+  bool apply(const ChainEntry& entry, Result<Verdict> result);
+  void wait(const ChainEntry& entry, Async<Result<Verdict>> later);
+  void end(std::optional<Verdict> verdict);
+  bool isSkipped(const ChainEntry& entry) const;
+
+  const FilterChain& chain_;
+  Exchange& exchange_;
+  Services& services_;
+  Phase phase_ = Phase::kHead;
+  std::size_t next_ = 0;   // the entry to ask next
+  std::size_t asked_ = 0;  // entries that were asked in any phase, for finished()
+  Done done_;
+  std::optional<Async<Result<Verdict>>> waiting_;
+  std::unique_ptr<Timer> deadline_;
+};
+
+}  // namespace edgehold

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client listener as configured. Start-only: a reload cannot change where we listen, but it does
+// replace certificates.
+// Thread: any (immutable).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proxy/base/ip.h"
+
+namespace edgehold {
+
+struct CertificateSpec {
+  std::string certificate_file;  // PEM, leaf first, chain after it
+  std::string key_file;          // PEM
+};
+
+struct TlsSpec {
+  // Chosen by SNI among the names of each leaf (exact, then wildcard); the first serves the rest.
+  std::vector<CertificateSpec> certificates;
+  bool allows_tls12 = true;
+};
+
+struct ListenerSpec {
+  std::string name;
+  Endpoint address;  // port 0: the kernel chooses (tests)
+  bool is_tls = true;
+  TlsSpec tls;
+  int backlog = 4096;
+};
+
+}  // namespace edgehold

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// The compiled policy: what a configuration became once it was read, checked and built whole.
+// Thread: any (immutable).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/ip.h"
+#include "proxy/base/limits.h"
+#include "proxy/exchange/route.h"
+#include "proxy/net/listener_spec.h"
+#include "proxy/observe/audit_spec.h"
+#include "proxy/policy/router.h"
+#include "proxy/upstream/upstream_spec.h"
+
+namespace edgehold {
+
+struct AdminSpec {
+  std::string socket_path;          // Unix socket; empty: none
+  std::optional<Endpoint> address;  // TCP; loopback unless deny_public_admin is false
+};
+
+// Fixed at start; a reload that would change one of these is refused whole and names it.
+struct ServerSpec {
+  std::vector<ListenerSpec> listeners;  // addresses are start-only, certificates are not
+  AdminSpec admin;
+  std::size_t workers = 0;  // 0: one per core
+  std::string user;         // to become after binding; empty: stay
+  std::string state_directory;
+};
+
+struct TimeoutSpec {
+  std::chrono::nanoseconds handshake = limits::kHandshakeTimeout;
+  std::chrono::nanoseconds head = limits::kHeadTimeout;
+  std::chrono::nanoseconds idle = limits::kIdleTimeout;
+  std::chrono::nanoseconds write = limits::kWriteTimeout;
+  std::chrono::nanoseconds drain = limits::kDrainTimeout;
+};
+
+// `security:` as the operator wrote it, after its defaults.
+struct SecuritySpec {
+  int secret_rotate_days = 30;
+  bool deny_public_admin = true;
+  std::vector<std::string> require_approval_for;
+};
+
+class PolicySnapshot {
+ public:
+  struct Parts {
+    std::string version;  // content hash of the effective policy, hexadecimal
+    ServerSpec server;
+    TimeoutSpec timeouts;
+    SecuritySpec security;
+    AuditSpec audit;
+    CidrSet trusted_proxies;
+    std::vector<UpstreamSpec> upstreams;
+    std::vector<std::unique_ptr<const Route>> routes;
+    std::size_t counter_entries = limits::kCounterEntriesDefault;
+    std::vector<std::string> warnings;  // unresolved secrets and the like: live, but to be told
+  };
+  explicit PolicySnapshot(Parts parts);
+
+  const std::string& version() const { return parts_.version; }
+  const ServerSpec& server() const { return parts_.server; }
+  const TimeoutSpec& timeouts() const { return parts_.timeouts; }
+  const SecuritySpec& security() const { return parts_.security; }
+  const AuditSpec& audit() const { return parts_.audit; }
+  const CidrSet& trustedProxies() const { return parts_.trusted_proxies; }
+  const std::vector<UpstreamSpec>& upstreams() const { return parts_.upstreams; }
+  const std::vector<std::unique_ptr<const Route>>& routes() const { return parts_.routes; }
+  std::size_t counterEntries() const { return parts_.counter_entries; }
+  const std::vector<std::string>& warnings() const { return parts_.warnings; }
+
+  // The route for a request, most specific first; null when none matches.
+  const Route* match(std::string_view authority, std::string_view path) const {
+    return router_.match(authority, path);
+  }
+
+ private:
+  Parts parts_;
+  Router router_;
+};
+
+}  // namespace edgehold
