@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a small file whole.
+// Thread: main only.
+#include "proxy/base/file.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace edgehold {
+namespace {
+
+constexpr std::size_t kPieceBytes = 64 * 1024;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+tl::unexpected<Error> failErrno(const std::string& path, int error) {
+  return fail("`" + path + "`: " + std::generic_category().message(error));
+}
+
+}  // namespace
+
+Result<std::string> readFile(const std::string& path, std::size_t bytes_max) {
+  // Opened without blocking: a FIFO in the place of a file must not hang a reload.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.fd() < 0) return failErrno(path, errno);
+  struct stat status {};
+  if (::fstat(file.fd(), &status) != 0) return failErrno(path, errno);
+  if (!S_ISREG(status.st_mode)) return fail("`" + path + "`: not a regular file");
+
+  std::string bytes;
+  for (;;) {
+    const std::size_t used = bytes.size();
+    bytes.resize(used + kPieceBytes);
+    const ssize_t got = ::read(file.fd(), bytes.data() + used, kPieceBytes);
+    if (got < 0 && errno == EINTR) {
+      bytes.resize(used);
+      continue;
+    }
+    if (got < 0) return failErrno(path, errno);
+    bytes.resize(used + static_cast<std::size_t>(got));
+    if (bytes.size() > bytes_max) {
+      return fail("`" + path + "`: longer than " + std::to_string(bytes_max) + " bytes");
+    }
+    if (got == 0) return bytes;
+  }
+}
+
+}  // namespace edgehold
