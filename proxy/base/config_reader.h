@@ -5,14 +5,17 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/config_node.h"
+#include "proxy/base/limits.h"
 
 namespace edgehold {
 
@@ -22,12 +25,28 @@ class ConfigErrors {
   // `path` is the dotted place in the document: routes[3].timeout
   void add(const ConfigPlace& place, std::string_view path, std::string_view message);
   bool empty() const { return messages_.empty(); }
-  // `file:line:column: path: message`, in file order.
+  // No more will be kept: whoever looks for mistakes may stop.
+  bool isFull() const { return messages_.size() >= limits::kConfigErrorsMax; }
+  // `file:line:column: path: message`, by place; the files in the order in which they came up. The
+  // same mistake found twice (a default read for every route) is told once.
   const std::vector<std::string>& messages() const { return messages_; }
 
  private:
+  struct Order {
+    std::size_t file = 0;  // index in files_
+    int line = 0;
+    int column = 0;
+    auto operator<=>(const Order&) const = default;
+  };
+  Order orderOf(const ConfigPlace& place);
+
+  std::vector<std::string> files_;
+  std::vector<Order> orders_;  // of messages_, sorted
   std::vector<std::string> messages_;
 };
+
+// `text` in backticks as it may be shown: one line, printable, cut when long.
+std::string quoteForMessage(std::string_view text);
 
 // A list of values one may choose from, with the name of each in the file.
 template <class T>
@@ -89,6 +108,8 @@ class ConfigReader {
   void rejectChoice(std::string_view key, const ConfigNode& node,
                     const std::vector<std::string_view>& names);
   std::string pathOf(std::string_view key) const;
+  // The value of `key` when it is a scalar that is not empty; else reports that `what` is expected.
+  const ConfigNode* scalar(std::string_view key, std::string_view what);
 
   const ConfigNode& node_;
   std::string path_;
