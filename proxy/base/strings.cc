@@ -31,7 +31,8 @@ std::size_t editDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-// How many bytes the UTF-8 sequence at the front of `bytes` has; 0 when it is malformed.
+}  // namespace
+
 std::size_t utf8SequenceLength(std::string_view bytes) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
   const unsigned char lead = at(0);
@@ -47,8 +48,6 @@ std::size_t utf8SequenceLength(std::string_view bytes) {
   }
   return length;
 }
-
-}  // namespace
 
 std::string toLower(std::string_view text) {
   std::string lower(text);
