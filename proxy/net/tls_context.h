@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// What TLS connections share: certificates chosen by SNI and protocol choice towards clients; trust
+// and the name to verify towards upstreams. Thread: any (immutable once made; OpenSSL synchronises
+// its reference counts).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/net/listener_spec.h"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace edgehold {
+
+struct SslDeleter {
+  void operator()(ssl_st* ssl) const;
+};
+using SslHandle = std::unique_ptr<ssl_st, SslDeleter>;
+
+class TlsServerContext {
+ public:
+  // Loads and checks every certificate and key; an error names the file.
+  static Result<std::shared_ptr<const TlsServerContext>> make(const TlsSpec& spec);
+  ~TlsServerContext();
+  TlsServerContext(const TlsServerContext&) = delete;
+  TlsServerContext& operator=(const TlsServerContext&) = delete;
+
+  // A server's handle. REQUIRES: this context outlives its handshake.
+  SslHandle newConnection() const;
+
+ private:
+  struct Named {
+    std::string name;  // lower case; `.suffix` for a wildcard
+    ssl_ctx_st* context;
+  };
+  TlsServerContext() = default;
+  static int onServerName(ssl_st* ssl, int* alert, void* self);
+  ssl_ctx_st* contextFor(std::string_view server_name) const;
+
+  std::vector<ssl_ctx_st*> contexts_;  // owned; the first serves names that nobody has
+  std::vector<Named> names_;
+};
+
+class TlsClientContext {
+ public:
+  // `ca_file` empty: the system's store. `verify` false trusts anybody (the loader warns).
+  static Result<std::shared_ptr<const TlsClientContext>> make(const std::string& ca_file,
+                                                              bool verify);
+  ~TlsClientContext();
+  TlsClientContext(const TlsClientContext&) = delete;
+  TlsClientContext& operator=(const TlsClientContext&) = delete;
+
+  // A client's handle that verifies `server_name` (a host name or an address literal).
+  SslHandle newConnection(const std::string& server_name) const;
+
+ private:
+  TlsClientContext() = default;
+  ssl_ctx_st* context_ = nullptr;  // owned
+  bool verify_ = true;
+};
+
+}  // namespace edgehold

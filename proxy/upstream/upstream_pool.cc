@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Warm connections behind upstream_pool.h.
+// Thread: one loop.
+#include "proxy/upstream/upstream_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace edgehold {
+
+// Whatever an idle connection says ends it: the peer closed, or spoke out of turn.
+class UpstreamPool::IdleSlot final : public UpstreamConnection::User, public Mortal {
+ public:
+  IdleSlot(UpstreamPool& pool, std::unique_ptr<UpstreamConnection> connection)
+      : pool_(pool), connection_(std::move(connection)) {
+    connection_->setUser(this);
+    connection_->setDeadline(pool.spec().idle_timeout, Reason::kUpstreamTimeout);
+  }
+  std::unique_ptr<UpstreamConnection> take() {
+    connection_->setUser(nullptr);
+    connection_->clearDeadline();
+    return std::move(connection_);
+  }
+
+  void onConnectionOpen() override {}
+  void onConnectionDrained() override {}
+  void onConnectionLost(Error) override { pool_.drop(*this); }
+  void onResponseHead(StreamId, ResponseHead&&) override { pool_.drop(*this); }
+  void onResponseBody(StreamId, ByteView) override { pool_.drop(*this); }
+  void onResponseEnd(StreamId) override { pool_.drop(*this); }
+  void onResponseError(StreamId, Error) override { pool_.drop(*this); }
+
+ private:
+  UpstreamPool& pool_;
+  std::unique_ptr<UpstreamConnection> connection_;
+};
+
+UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec)
+    : loop_(loop), graveyard_(graveyard), dialer_(dialer), spec_(std::move(spec)) {}
+
+UpstreamPool::~UpstreamPool() = default;
+
+std::unique_ptr<UpstreamConnection> UpstreamPool::takeIdle() {
+  while (!idle_.empty()) {
+    const auto slot = std::move(idle_.back());
+    idle_.pop_back();
+    auto connection = slot->take();
+    if (connection->isReusable()) {
+      ++counts_.reused;
+      return connection;
+    }
+    graveyard_.bury(std::move(connection));
+  }
+  return nullptr;
+}
+
+Async<Result<std::unique_ptr<UpstreamConnection>>> UpstreamPool::open() {
+  using Opened = Result<std::unique_ptr<UpstreamConnection>>;
+  auto [async, resolver] = Async<Opened>::make();
+  const UpstreamAddress address = spec_.addresses[next_address_++ % spec_.addresses.size()];
+  if (const auto literal = IpAddress::parse(address.host)) {
+    resolver.resolve(dial(address, *literal));
+    return std::move(async);
+  }
+  // The wait belongs to the request: when it gives up, the answer falls on the floor.
+  auto lookup =
+      std::make_shared<Async<Result<std::vector<IpAddress>>>>(dialer_.resolve(address.host));
+  lookup->then([this, address, lookup, resolver = resolver](Result<std::vector<IpAddress>> found) {
+    if (!resolver.isWanted()) return;
+    if (!found) return resolver.resolve(Opened(fail(std::move(found).error())));
+    resolver.resolve(dial(address, (*found)[next_ip_++ % found->size()]));
+  });
+  return std::move(async);
+}
+
+Result<std::unique_ptr<UpstreamConnection>> UpstreamPool::dial(const UpstreamAddress& address,
+                                                               IpAddress ip) {
+  Result<std::unique_ptr<Transport>> transport =
+      dialer_.dial(spec_, address, Endpoint{ip, address.port});
+  if (!transport) {
+    ++counts_.failed;
+    return fail(std::move(transport).error());
+  }
+  ++counts_.opened;
+  return std::make_unique<UpstreamConnection>(loop_, std::move(*transport));
+}
+
+void UpstreamPool::giveBack(std::unique_ptr<UpstreamConnection> connection) {
+  connection->setUser(nullptr);
+  connection->clearDeadline();
+  const bool keeps = connection->isReusable() && idle_.size() < spec_.idle_connections_max;
+  if (!keeps) return graveyard_.bury(std::move(connection));
+  connection->pauseReading(false);
+  idle_.push_back(std::make_unique<IdleSlot>(*this, std::move(connection)));
+}
+
+void UpstreamPool::closeIdle() { idle_.clear(); }
+
+void UpstreamPool::drop(const IdleSlot& slot) {
+  const auto found = std::find_if(idle_.begin(), idle_.end(),
+                                  [&](const auto& candidate) { return candidate.get() == &slot; });
+  if (found == idle_.end()) return;
+  graveyard_.bury((*found)->take());
+  graveyard_.bury(std::move(*found));
+  idle_.erase(found);
+}
+
+}  // namespace edgehold

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connections of one worker to one upstream: kept warm between requests, made when none is
+// idle. Thread: one loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "proxy/base/async.h"
+#include "proxy/base/graveyard.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/net/resolver.h"
+#include "proxy/net/tls_context.h"
+#include "proxy/upstream/upstream_connection.h"
+#include "proxy/upstream/upstream_spec.h"
+
+namespace edgehold {
+
+// Makes the transport of a new connection. The real one dials; a simulation's does not.
+class Dialer {
+ public:
+  virtual ~Dialer() = default;
+  // A transport to `address` that connects when started. `resolved` are the addresses of its host.
+  virtual Result<std::unique_ptr<Transport>> dial(const UpstreamSpec& spec,
+                                                  const UpstreamAddress& address,
+                                                  const Endpoint& endpoint) = 0;
+  virtual Async<Result<std::vector<IpAddress>>> resolve(const std::string& host) = 0;
+};
+
+class UpstreamPool {
+ public:
+  // What a pool did, for the metrics.
+  struct Counts {
+    std::uint64_t opened = 0;
+    std::uint64_t reused = 0;
+    std::uint64_t failed = 0;
+  };
+
+  UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec);
+  ~UpstreamPool();
+  UpstreamPool(const UpstreamPool&) = delete;
+  UpstreamPool& operator=(const UpstreamPool&) = delete;
+
+  const UpstreamSpec& spec() const { return spec_; }
+  const Counts& counts() const { return counts_; }
+  Loop& loop() { return loop_; }
+  Graveyard& graveyard() { return graveyard_; }
+
+  // An idle connection, the one used last; null when there is none.
+  std::unique_ptr<UpstreamConnection> takeIdle();
+  // A new connection, not started yet. Comes at once unless the host must be resolved.
+  Async<Result<std::unique_ptr<UpstreamConnection>>> open();
+  // Takes a connection back when its request is over: keeps it if it can be used again.
+  void giveBack(std::unique_ptr<UpstreamConnection> connection);
+  // Closes what is idle; a draining worker keeps none.
+  void closeIdle();
+
+ private:
+  // The pool as the user of one idle connection.
+  class IdleSlot;
+
+  Result<std::unique_ptr<UpstreamConnection>> dial(const UpstreamAddress& address, IpAddress ip);
+  void drop(const IdleSlot& slot);
+
+  Loop& loop_;
+  Graveyard& graveyard_;
+  Dialer& dialer_;
+  UpstreamSpec spec_;
+  std::vector<std::unique_ptr<IdleSlot>> idle_;
+  std::size_t next_address_ = 0;
+  std::size_t next_ip_ = 0;
+  Counts counts_;
+};
+
+}  // namespace edgehold

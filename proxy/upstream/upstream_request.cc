@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of one upstream request, behind upstream_request.h.
+// Thread: one loop (owned by the exchange driver).
+#include "proxy/upstream/upstream_request.h"
+
+#include <utility>
+
+namespace edgehold {
+
+UpstreamRequest::~UpstreamRequest() { reset(); }
+
+void UpstreamRequest::start(UpstreamPool& pool, const RequestHead& head, Waits waits) {
+  pool_ = &pool;
+  head_ = &head;
+  waits_ = waits;
+  is_under_way_ = true;
+  if (auto idle = pool.takeIdle()) {
+    take(std::move(idle));
+    return sendHead();
+  }
+  openNew();
+}
+
+void UpstreamRequest::openNew() {
+  opening_ = pool_->open();
+  opening_->then([this](Result<std::unique_ptr<UpstreamConnection>> opened) {
+    if (!opened) return failWith(std::move(opened).error());
+    take(std::move(*opened));
+    connection_->setDeadline(pool_->spec().connect_timeout, Reason::kUpstreamUnreachable);
+    connection_->start();
+  });
+}
+
+void UpstreamRequest::take(std::unique_ptr<UpstreamConnection> connection) {
+  connection_ = std::move(connection);
+  connection_->setUser(this);
+}
+
+void UpstreamRequest::onConnectionOpen() { sendHead(); }
+
+void UpstreamRequest::sendHead() {
+  connection_->beginRequest();
+  connection_->setDeadline(waits_.first_byte, Reason::kUpstreamTimeout);
+  stream_ = connection_->codec().sendHead(*head_);
+  has_head_left_ = has_sent_ = true;
+  if (!early_body_.empty()) connection_->codec().sendBody(stream_, early_body_.view());
+  early_body_.release();
+  if (has_ended_) connection_->codec().sendEnd(stream_);
+  connection_->flushLater();
+}
+
+void UpstreamRequest::sendBody(ByteView chunk) {
+  if (!is_under_way_) return;  // the upstream answered early and closed
+  if (!has_head_left_) return early_body_.append(chunk);
+  connection_->codec().sendBody(stream_, chunk);
+  connection_->flushLater();
+}
+
+void UpstreamRequest::sendEnd() {
+  has_ended_ = true;
+  if (!is_under_way_ || !has_head_left_) return;
+  connection_->codec().sendEnd(stream_);
+  connection_->flushLater();
+}
+
+std::size_t UpstreamRequest::queuedBytes() {
+  return early_body_.size() + (has_head_left_ && connection_ ? connection_->queuedBytes() : 0);
+}
+
+void UpstreamRequest::pauseResponse(bool is_paused) {
+  if (connection_ == nullptr || !is_under_way_) return;
+  connection_->pauseReading(is_paused);
+  // A client that does not read is the client's timeout, not the upstream's.
+  if (is_paused) {
+    connection_->clearDeadline();
+  } else if (has_answer_) {
+    connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
+  }
+}
+
+void UpstreamRequest::onConnectionDrained() {
+  if (is_under_way_) events_.onUpstreamDrained();
+}
+
+void UpstreamRequest::onResponseHead(StreamId, ResponseHead&& head) {
+  has_answer_ = true;
+  connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
+  events_.onUpstreamHead(std::move(head));
+}
+
+void UpstreamRequest::onResponseBody(StreamId, ByteView chunk) {
+  if (!is_under_way_) return;
+  connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
+  events_.onUpstreamBody(chunk);
+}
+
+void UpstreamRequest::onResponseEnd(StreamId) {
+  if (!std::exchange(is_under_way_, false)) return;
+  pool_->giveBack(std::move(connection_));
+  events_.onUpstreamEnd();
+}
+
+void UpstreamRequest::onResponseError(StreamId, Error error) {
+  bury();
+  failWith(std::move(error));
+}
+
+void UpstreamRequest::onConnectionLost(Error error) {
+  const bool was_reused = connection_->isReused();
+  bury();
+  if (!is_under_way_) return;
+  // RFC 9110 9.2.2: only what has the same effect twice is sent twice, and only when the connection
+  // was an old one that the upstream may have closed before it saw this request.
+  const bool may_repeat = was_reused && !has_answer_ && !has_retried_ &&
+                          isIdempotent(head_->method) && !head_->body.hasBody();
+  if (!may_repeat) return failWith(std::move(error));
+  has_retried_ = true;
+  has_head_left_ = false;
+  openNew();
+}
+
+void UpstreamRequest::bury() {
+  has_head_left_ = false;
+  if (connection_ == nullptr) return;
+  connection_->setUser(nullptr);
+  pool_->graveyard().bury(std::move(connection_));
+}
+
+void UpstreamRequest::failWith(Error error) {
+  if (std::exchange(is_under_way_, false)) events_.onUpstreamError(std::move(error));
+}
+
+void UpstreamRequest::reset() {
+  opening_.reset();
+  bury();
+  early_body_.release();
+  is_under_way_ = has_head_left_ = has_sent_ = has_ended_ = has_answer_ = has_retried_ = false;
+  pool_ = nullptr;
+  head_ = nullptr;
+}
+
+}  // namespace edgehold
