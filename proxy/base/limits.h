@@ -66,6 +66,7 @@ inline constexpr auto kConnectTimeout = 5s;
 inline constexpr auto kFirstByteTimeout = 60s;
 inline constexpr auto kUpstreamIdleTimeout = 4s;  // below the 5 s keep-alive of common agents
 inline constexpr auto kFilterTimeout = 5s;
+inline constexpr auto kShadowFilterTimeout = 100ms;  // a shadow may not hold anybody up
 inline constexpr auto kDrainTimeout = 30s;
 
 }  // namespace edgehold::limits

@@ -13,7 +13,8 @@
 
 namespace edgehold {
 
-// What a filter in shadow mode would have done.
+// What a filter in shadow mode would have done, or why one with `on_error: allow` was passed over.
+// At most one for each filter and reason.
 struct ShadowVerdict {
   std::string_view filter;  // the chain entry's name; lives with the route
   Reason reason = Reason::kAllowed;

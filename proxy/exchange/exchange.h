@@ -86,6 +86,9 @@ class Exchange {
   Buffer body;                    // filled only when the route's body plan says so
   bool is_body_complete = false;  // `body` is the whole request body
   bool is_release = false;  // an approved hold on its way out; filters that ran once do not again
+  // The filter that is asked now is in shadow mode: what it says is only recorded, so it must not
+  // claim, hold, name an action or set a wish. The chain walk sets it before every hook.
+  bool is_shadow = false;
 
   // What was learned, and what became of it.
   Facts facts;
@@ -101,7 +104,7 @@ class Exchange {
   std::string_view keepFact(std::string_view text);
 
  private:
-  std::optional<Result<JsonDocument>> json_;
+  std::optional<Result<JsonDocument>> json_;  // of `body`
 };
 
 }  // namespace edgehold

@@ -37,7 +37,8 @@ class Filter {
   virtual Outcome onRequestHead(Exchange& /*exchange*/, Services& /*services*/) const {
     return Verdict::proceed();
   }
-  // A piece of the body passes by (needs().request_body is kChunks). Must decide at once.
+  // A piece of the body passes by (needs().request_body is kChunks), whether it is collected or
+  // streamed. Must decide at once. exchange.decision.request_body_bytes counts this piece already.
   virtual Verdict onChunk(Exchange& /*exchange*/, std::string_view /*chunk*/) const {
     return Verdict::proceed();
   }

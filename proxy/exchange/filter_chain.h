@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "proxy/base/clock.h"
+#include "proxy/base/async.h"
+#include "proxy/base/loop.h"
 #include "proxy/exchange/filter.h"
 
 namespace edgehold {
@@ -35,10 +36,13 @@ class FilterChain {
   const std::vector<ChainEntry>& entries() const { return entries_; }
   // The sum of what the entries need.
   const FilterNeeds& bodyPlan() const { return plan_; }
+  // Some entry wants to see every piece of the request body, even where it is collected whole.
+  bool seesChunks() const { return sees_chunks_; }
 
  private:
   std::vector<ChainEntry> entries_;
   FilterNeeds plan_;
+  bool sees_chunks_ = false;
 };
 
 // One exchange's walk, phase by phase. Lives with the exchange; destroying it cancels what it waits
@@ -56,29 +60,43 @@ class ChainWalk {
   // Run a phase. `done` may be called before these return. One phase at a time.
   void requestHead(Done done);
   void requestBody(Done done);
-  // Synchronous phases.
+  // Synchronous phases. A piece of the request body, counted in the decision before.
   std::optional<Verdict> chunk(std::string_view chunk);
+  // The upstream's head. Shadows are not asked: a changed field would be an effect.
   void responseHead(ResponseHead& head);
+  // Tells every filter that was asked, once. Calls after the first do nothing.
   void finished();
 
  private:
   enum class Phase : std::uint8_t { kHead, kBody };
 
+  void begin(Phase phase, Done done);
+  // Asks entry after entry until one must be waited for, one ends the phase, or none is left.
   void advance();
-  // True when the walk may go on to the next filter.
+  Outcome ask(const ChainEntry& entry);
+  // True when the walk may go on to the next entry. On false the walk is over, or gone: `done` may
+  // destroy it.
   bool apply(const ChainEntry& entry, Result<Verdict> result);
-  void wait(const ChainEntry& entry, Async<Result<Verdict>> later);
+  bool applyError(const ChainEntry& entry, Error error);
+  bool applyVerdict(const ChainEntry& entry, Verdict verdict);
+  // As apply(), when the answer was there at once; else false, and resume() goes on later.
+  bool wait(const ChainEntry& entry, Async<Result<Verdict>> later);
+  void resume(Result<Verdict> result);
   void end(std::optional<Verdict> verdict);
+  void shadow(const ChainEntry& entry, Reason reason, std::string_view rule);
+  void decide(const ChainEntry& entry, const Verdict& verdict, Decision::Kind kind);
   bool isSkipped(const ChainEntry& entry) const;
 
   const FilterChain& chain_;
   Exchange& exchange_;
   Services& services_;
   Phase phase_ = Phase::kHead;
-  std::size_t next_ = 0;   // the entry to ask next
-  std::size_t asked_ = 0;  // entries that were asked in any phase, for finished()
+  std::size_t next_ = 0;   // the entry to ask next; the one before it is waited for
+  std::size_t asked_ = 0;  // entries before it were asked in some phase, for finished()
   Done done_;
   std::optional<Async<Result<Verdict>>> waiting_;
+  bool is_subscribing_ = false;  // inside waiting_->then(): an answer goes to early_
+  std::optional<Result<Verdict>> early_;
   std::unique_ptr<Timer> deadline_;
 };
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -52,8 +53,17 @@ class Verdict {
     return verdict;
   }
 
+  // Names what decided within the filter: a limit, a catalogue row, a Lua rule. For operators only.
+  // With proceed() it says which row let the exchange pass.
+  Verdict&& byRule(std::string_view rule) && {
+    rule_ = rule;
+    return std::move(*this);
+  }
+
   Kind kind() const { return kind_; }
+  bool isProceed() const { return kind_ == Kind::kProceed; }
   Reason reason() const { return reason_; }
+  const std::string& rule() const { return rule_; }
   const std::string& why() const { return why_; }
   const Reply* reply() const { return reply_.get(); }
   std::uint16_t status() const {
@@ -69,6 +79,7 @@ class Verdict {
   Verdict(Kind kind, Reason reason) : kind_(kind), reason_(reason) {}
   Kind kind_;
   Reason reason_;
+  std::string rule_;
   std::string why_;
   std::unique_ptr<Reply> reply_;
 };

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk: asks the entries in order, waits where one must, and applies shadow mode and failure
+// policy in one place. A walk in which nobody waits allocates nothing.
+// Thread: one loop.
+#include "proxy/exchange/filter_chain.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/limits.h"
+#include "proxy/base/log.h"
+
+namespace edgehold {
+namespace {
+
+Decision::Kind kindOf(const Verdict& verdict) {
+  switch (verdict.reason()) {
+    case Reason::kAllowed:
+    case Reason::kReleased:
+      return Decision::Kind::kAllow;
+    case Reason::kHeld:
+      return Decision::Kind::kHold;
+    case Reason::kDuplicate:
+      return Decision::Kind::kDuplicate;
+    default:
+      return Decision::Kind::kDeny;
+  }
+}
+
+Result<Verdict> resultOf(Outcome outcome) {
+  if (Verdict* const verdict = std::get_if<Verdict>(&outcome)) return std::move(*verdict);
+  return fail(std::get<Error>(std::move(outcome)));
+}
+
+}  // namespace
+
+FilterNeeds& FilterNeeds::operator|=(const FilterNeeds& other) {
+  request_body = std::max(request_body, other.request_body);
+  response_body = std::max(response_body, other.response_body);
+  sse_events |= other.sse_events;
+  ws_messages |= other.ws_messages;
+  on_release |= other.on_release;
+  return *this;
+}
+
+FilterChain::FilterChain(std::vector<ChainEntry> entries) : entries_(std::move(entries)) {
+  for (ChainEntry& entry : entries_) {
+    CHECK(entry.filter != nullptr);
+    entry.needs = entry.filter->needs();
+    plan_ |= entry.needs;
+    sees_chunks_ |= entry.needs.request_body == FilterNeeds::Body::kChunks;
+  }
+}
+
+ChainWalk::ChainWalk(const FilterChain& chain, Exchange& exchange, Services& services)
+    : chain_(chain), exchange_(exchange), services_(services) {}
+
+ChainWalk::~ChainWalk() = default;
+
+void ChainWalk::requestHead(Done done) { begin(Phase::kHead, std::move(done)); }
+
+void ChainWalk::requestBody(Done done) { begin(Phase::kBody, std::move(done)); }
+
+void ChainWalk::begin(Phase phase, Done done) {
+  CHECK(done_ == nullptr) << "one phase at a time";
+  phase_ = phase;
+  next_ = 0;
+  done_ = std::move(done);
+  advance();
+}
+
+void ChainWalk::advance() {
+  const std::vector<ChainEntry>& entries = chain_.entries();
+  while (next_ < entries.size()) {
+    const ChainEntry& entry = entries[next_++];
+    if (isSkipped(entry)) continue;
+    asked_ = std::max(asked_, next_);
+    Outcome outcome = ask(entry);
+    auto* const later = std::get_if<Async<Result<Verdict>>>(&outcome);
+    const bool goes_on = later != nullptr ? wait(entry, std::move(*later))
+                                          : apply(entry, resultOf(std::move(outcome)));
+    if (!goes_on) return;  // this may be gone
+  }
+  end(std::nullopt);
+}
+
+Outcome ChainWalk::ask(const ChainEntry& entry) {
+  exchange_.is_shadow = entry.mode == FilterMode::kShadow;
+  return phase_ == Phase::kHead ? entry.filter->onRequestHead(exchange_, services_)
+                                : entry.filter->onRequestBody(exchange_, services_);
+}
+
+bool ChainWalk::apply(const ChainEntry& entry, Result<Verdict> result) {
+  if (!result) return applyError(entry, std::move(result).error());
+  return applyVerdict(entry, *std::move(result));
+}
+
+bool ChainWalk::applyError(const ChainEntry& entry, Error error) {
+  const Reason reason =
+      error.reason == Reason::kInternalError ? Reason::kFilterFailed : error.reason;
+  if (entry.mode == FilterMode::kShadow || entry.on_error == OnError::kAllow) {
+    shadow(entry, reason, {});
+    if (entry.mode == FilterMode::kEnforce) exchange_.decision.why = std::move(error.message);
+    return true;
+  }
+  Verdict verdict = Verdict::deny(reason, std::move(error.message));
+  decide(entry, verdict, Decision::Kind::kError);
+  end(std::move(verdict));
+  return false;
+}
+
+bool ChainWalk::applyVerdict(const ChainEntry& entry, Verdict verdict) {
+  if (entry.mode == FilterMode::kShadow) {
+    if (!verdict.isProceed()) shadow(entry, verdict.reason(), verdict.rule());
+    return true;
+  }
+  if (verdict.isProceed()) {
+    if (!verdict.rule().empty()) exchange_.decision.rule = verdict.rule();
+    return true;
+  }
+  decide(entry, verdict, kindOf(verdict));
+  end(std::move(verdict));
+  return false;
+}
+
+bool ChainWalk::wait(const ChainEntry& entry, Async<Result<Verdict>> later) {
+  waiting_.emplace(std::move(later));
+  is_subscribing_ = true;
+  waiting_->then([this](Result<Verdict> result) { resume(std::move(result)); });
+  is_subscribing_ = false;
+  if (early_.has_value()) {
+    Result<Verdict> result = *std::move(early_);
+    early_.reset();
+    waiting_.reset();
+    return apply(entry, std::move(result));
+  }
+  if (deadline_ == nullptr) {
+    deadline_ = services_.loop.makeTimer(
+        [this] { resume(fail(Reason::kFilterFailed, "no verdict before its deadline")); });
+  }
+  const bool is_shadow = entry.mode == FilterMode::kShadow;
+  deadline_->arm(is_shadow ? Duration(limits::kShadowFilterTimeout)
+                           : Duration(limits::kFilterTimeout));
+  return false;
+}
+
+void ChainWalk::resume(Result<Verdict> result) {
+  if (is_subscribing_) {  // advance() is below us on the stack and goes on by itself
+    early_.emplace(std::move(result));
+    return;
+  }
+  waiting_.reset();
+  deadline_->cancel();
+  if (apply(chain_.entries()[next_ - 1], std::move(result))) advance();
+}
+
+void ChainWalk::end(std::optional<Verdict> verdict) {
+  exchange_.is_shadow = false;
+  const Done done = std::exchange(done_, nullptr);
+  done(std::move(verdict));  // may destroy the walk
+}
+
+std::optional<Verdict> ChainWalk::chunk(std::string_view chunk) {
+  if (!chain_.seesChunks()) return std::nullopt;
+  for (const ChainEntry& entry : chain_.entries()) {
+    if (entry.needs.request_body != FilterNeeds::Body::kChunks || isSkipped(entry)) continue;
+    exchange_.is_shadow = entry.mode == FilterMode::kShadow;
+    Verdict verdict = entry.filter->onChunk(exchange_, chunk);
+    if (verdict.isProceed()) continue;
+    if (exchange_.is_shadow) {
+      shadow(entry, verdict.reason(), verdict.rule());
+      continue;
+    }
+    decide(entry, verdict, kindOf(verdict));
+    return verdict;
+  }
+  exchange_.is_shadow = false;
+  return std::nullopt;
+}
+
+void ChainWalk::responseHead(ResponseHead& head) {
+  for (std::size_t i = 0; i < asked_; ++i) {
+    const ChainEntry& entry = chain_.entries()[i];
+    if (isSkipped(entry) || entry.mode == FilterMode::kShadow) continue;
+    entry.filter->onResponseHead(exchange_, head);
+  }
+}
+
+void ChainWalk::finished() {
+  const std::size_t asked = std::exchange(asked_, 0);
+  for (std::size_t i = 0; i < asked; ++i) {
+    const ChainEntry& entry = chain_.entries()[i];
+    if (!isSkipped(entry)) entry.filter->onDone(exchange_, services_);
+  }
+}
+
+void ChainWalk::shadow(const ChainEntry& entry, Reason reason, std::string_view rule) {
+  std::vector<ShadowVerdict>& shadows = exchange_.decision.shadows;
+  const bool is_known = std::any_of(shadows.begin(), shadows.end(), [&](const ShadowVerdict& one) {
+    return one.filter == entry.name && one.reason == reason;
+  });
+  if (!is_known) shadows.push_back({entry.name, reason, std::string(rule)});
+}
+
+void ChainWalk::decide(const ChainEntry& entry, const Verdict& verdict, Decision::Kind kind) {
+  Decision& decision = exchange_.decision;
+  decision.kind = kind;
+  decision.reason = verdict.reason();
+  decision.filter = entry.name;
+  decision.rule = verdict.rule();
+  decision.why = verdict.why();
+}
+
+bool ChainWalk::isSkipped(const ChainEntry& entry) const {
+  return exchange_.is_release && !entry.needs.on_release;
+}
+
+}  // namespace edgehold

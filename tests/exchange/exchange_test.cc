@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The laws of the exchange itself.
+// Thread: main only.
+#include "proxy/exchange/exchange.h"
+
+#include <gtest/gtest.h>
+
+#include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
+#include "tests/support/fake_random.h"
+
+namespace edgehold {
+namespace {
+
+class ExchangeTest : public ::testing::Test {
+ protected:
+  void body(std::string_view text) {
+    exchange.body.append(text);
+    exchange.is_body_complete = true;
+  }
+  FakeRandom random;
+  JsonPool pool{random};
+  Exchange exchange;
+};
+
+TEST_F(ExchangeTest, ParsesItsBodyOnce) {
+  body(R"({"a":1})");
+  const auto& first = exchange.json(pool);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(&first, &exchange.json(pool));
+  EXPECT_EQ(first->root().member("a")->asInt(), 1);
+}
+
+TEST_F(ExchangeTest, RemembersThatItsBodyIsNoJson) {
+  body("{");
+  EXPECT_EQ(exchange.json(pool).error().reason, Reason::kJsonInvalid);
+  EXPECT_EQ(exchange.json(pool).error().reason, Reason::kJsonInvalid);
+}
+
+TEST_F(ExchangeTest, TakesAnEmptyBodyForNoJson) {
+  exchange.is_body_complete = true;
+  EXPECT_FALSE(exchange.json(pool).has_value());
+}
+
+TEST_F(ExchangeTest, KeepsAFactThatFits) {
+  std::string text(limits::kFactBytesMax, 'x');
+  const std::string_view kept = exchange.keepFact(text);
+  EXPECT_EQ(kept, text);
+  text.assign(text.size(), 'y');
+  EXPECT_EQ(kept, std::string(limits::kFactBytesMax, 'x')) << "it must be a copy";
+}
+
+TEST_F(ExchangeTest, CutsAFactThatIsOnePast) {
+  EXPECT_EQ(exchange.keepFact(std::string(limits::kFactBytesMax + 1, 'x')).size(),
+            limits::kFactBytesMax);
+}
+
+TEST_F(ExchangeTest, CutsAFactBetweenCharacters) {
+  for (const std::string_view character : {"é", "€", "😀"}) {
+    for (std::size_t lead = 0; lead < 4; ++lead) {
+      std::string text(lead, 'x');
+      while (text.size() <= limits::kFactBytesMax) text += character;
+      const std::string_view kept = exchange.keepFact(text);
+      EXPECT_TRUE(isUtf8(kept)) << character << " after " << lead;
+      EXPECT_GT(kept.size(), limits::kFactBytesMax - character.size());
+    }
+  }
+}
+
+TEST_F(ExchangeTest, KeepsBytesThatAreNoTextBounded) {
+  EXPECT_LE(exchange.keepFact(std::string(2 * limits::kFactBytesMax, '\x80')).size(),
+            limits::kFactBytesMax);
+}
+
+TEST(DecisionName, IsDistinctForEveryKind) {
+  EXPECT_EQ(decisionName(Decision::Kind::kAllow), "allow");
+  EXPECT_EQ(decisionName(Decision::Kind::kDeny), "deny");
+  EXPECT_EQ(decisionName(Decision::Kind::kHold), "hold");
+  EXPECT_EQ(decisionName(Decision::Kind::kDuplicate), "duplicate");
+  EXPECT_EQ(decisionName(Decision::Kind::kError), "error");
+}
+
+}  // namespace
+}  // namespace edgehold
