@@ -1,25 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A walk in which nobody waits allocates nothing: every allocation of this binary is counted.
 // Thread: main only.
-#include <cstdlib>
-#include <new>
-
 #include <gtest/gtest.h>
 
 #include "tests/exchange/scripted_filter.h"
-
-namespace {
-std::size_t allocations = 0;
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  void* const memory = std::malloc(bytes);
-  if (memory == nullptr) std::abort();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/counted_new.h"
 
 namespace edgehold {
 namespace {
@@ -37,7 +22,7 @@ TEST(ChainWalk, AllocatesNothingWhenNobodyWaits) {
   const FilterChain chain(std::move(entries));
   WalkFixture f;
   int ends = 0;
-  const std::size_t before = allocations;
+  const std::size_t before = allocationCount();
   {
     ChainWalk walk(chain, f.exchange, f.services());
     walk.requestHead([&ends](auto) { ++ends; });
@@ -47,7 +32,7 @@ TEST(ChainWalk, AllocatesNothingWhenNobodyWaits) {
     walk.responseHead(head);
     walk.finished();
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(allocationCount(), before);
   EXPECT_EQ(ends, 2);
 }
 
