@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of one request's way, behind exchange_driver.h.
+// Thread: one loop.
+#include "proxy/server/exchange_driver.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/server/forwarding.h"
+#include "proxy/server/reply.h"
+#include "proxy/server/status_page.h"
+
+namespace edgehold {
+namespace {
+
+// How much of a streamed request body is under way at once, client to upstream.
+constexpr std::size_t kBodyWindow = 64 * 1024;
+
+Decision::Kind kindOf(Reason reason) {
+  switch (reason) {
+    case Reason::kAllowed:
+    case Reason::kReleased:
+      return Decision::Kind::kAllow;
+    case Reason::kHeld:
+      return Decision::Kind::kHold;
+    case Reason::kDuplicate:
+      return Decision::Kind::kDuplicate;
+    default:
+      return reasonRow(reason).status >= 500 ? Decision::Kind::kError : Decision::Kind::kDeny;
+  }
+}
+
+// RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again.
+bool isAcceptance(std::uint16_t status) { return status < 400; }
+
+}  // namespace
+
+void ExchangeDriver::open(Client& client, const ClientFacts& facts) {
+  DCHECK(isIdle());
+  client_ = &client;
+  ++generation_;
+  exchange_.emplace();
+  exchange_->started = station_.clock().now();
+  exchange_->started_wall = station_.clock().wallNow();
+  exchange_->snapshot = station_.snapshot();
+  exchange_->client = facts;
+  credit_out_ = 0;
+  awaits_body_ = is_request_whole_ = is_upstream_paused_ = has_continued_ = is_accepted_ = false;
+  station_.metrics().exchanges_open.add(1);
+}
+
+void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts& facts) {
+  open(client, facts);
+  Exchange& exchange = *exchange_;
+  exchange.request = std::move(head);
+  exchange.request.keepIn(exchange.arena);
+  const CidrSet& trusted = exchange.snapshot->trustedProxies();
+  exchange.client.is_trusted_peer = !trusted.empty() && trusted.contains(facts.peer.ip);
+  exchange.client.address = clientAddress(exchange.request.headers, facts.peer, trusted);
+  exchange.request_id = requestIdOf(exchange, station_);
+  is_request_whole_ = !exchange.request.body.hasBody();
+  step_ = Step::kHead;
+  advance();
+}
+
+void ExchangeDriver::beginRefused(Client& client, const ClientFacts& facts, Error error) {
+  open(client, facts);
+  exchange_->client.address = facts.peer.ip;
+  exchange_->request_id = station_.newRequestId(exchange_->arena);
+  is_request_whole_ = true;
+  step_ = Step::kHead;
+  refuse(error.reason, std::move(error.message));
+}
+
+void ExchangeDriver::beginRelease(Client& client, const std::function<void(Exchange&)>& prepare) {
+  open(client, {});
+  prepare(*exchange_);
+  exchange_->is_release = true;
+  exchange_->is_body_complete = true;
+  is_request_whole_ = true;
+  step_ = Step::kHead;
+  advance();
+}
+
+Duration ExchangeDriver::bodyTimeout() const {
+  return exchange_ && exchange_->route != nullptr ? exchange_->route->limits().body_timeout
+                                                  : Duration(limits::kBodyTimeout);
+}
+
+void ExchangeDriver::advance() {
+  switch (step_) {
+    case Step::kHead:
+      return walkHead();
+    case Step::kCollect:
+      return collectBody();
+    case Step::kBody:
+      return walkBody();
+    case Step::kForward:
+      return forward();
+    case Step::kIdle:
+    case Step::kAnswer:
+      return;
+  }
+}
+
+std::optional<Reason> ExchangeDriver::refusalOfHead() {
+  Exchange& exchange = *exchange_;
+  const RequestHead& request = exchange.request;
+  if (station_.isDraining() && exchange.is_release) return Reason::kDraining;
+  // A decision that cannot be recorded must not be made (law 1).
+  if (!station_.audit().isHealthy()) return Reason::kStoreUnavailable;
+  if (request.wants_upgrade) return Reason::kUpgradeRefused;
+  exchange.route = exchange.snapshot->match(request.authority, request.target.path);
+  if (exchange.route == nullptr) return Reason::kRouteNotFound;
+  const bool is_too_large = request.body.kind == BodyLength::Kind::kKnown &&
+                            request.body.bytes > exchange.route->limits().body_bytes_max;
+  if (is_too_large) return Reason::kPayloadTooLarge;
+  return std::nullopt;
+}
+
+void ExchangeDriver::walkHead() {
+  Exchange& exchange = *exchange_;
+  if (!exchange.is_release && station_.statusPage().serves(exchange.request)) {
+    return station_.statusPage().answer(
+        exchange, station_.loop(),
+        [this, generation = generation_](Verdict verdict) {
+          if (generation == generation_) onVerdict(std::move(verdict));
+        });
+  }
+  if (const auto refusal = refusalOfHead()) return refuse(*refusal);
+  walk_.emplace(exchange.route->chain(), exchange, station_.services());
+  walk_->requestHead([this](std::optional<Verdict> verdict) {
+    step_ = Step::kCollect;
+    onVerdict(std::move(verdict));
+  });
+}
+
+void ExchangeDriver::collectBody() {
+  if (!exchange_->route->collectsBody() || is_request_whole_) {
+    exchange_->is_body_complete = is_request_whole_;
+    step_ = Step::kBody;
+    return advance();
+  }
+  awaits_body_ = true;
+  // One byte past the limit shows that there is more; a body of known length never gets that far.
+  takeBody(exchange_->route->limits().body_bytes_max + 1);
+}
+
+void ExchangeDriver::takeBody(std::size_t bytes) {
+  if (exchange_->request.expects_continue && !std::exchange(has_continued_, true)) {
+    client_->sendContinue();
+  }
+  credit_out_ += bytes;
+  client_->credit(bytes);
+}
+
+void ExchangeDriver::walkBody() {
+  exchange_->decision.policy_time = station_.clock().now() - exchange_->started;
+  walk_->requestBody([this](std::optional<Verdict> verdict) {
+    step_ = Step::kForward;
+    onVerdict(std::move(verdict));
+  });
+}
+
+void ExchangeDriver::onVerdict(std::optional<Verdict> verdict) {
+  exchange_->decision.policy_time = station_.clock().now() - exchange_->started;
+  if (!verdict) return advance();
+  answer(*verdict);
+}
+
+void ExchangeDriver::forward() {
+  Exchange& exchange = *exchange_;
+  pool_ = station_.pool(exchange.route->upstream());
+  if (pool_ == nullptr) return refuse(Reason::kUpstreamUnreachable, "upstream left the policy");
+  prepareForUpstream(exchange, pool_->spec(), station_.random());
+  if (exchange.is_body_complete && !exchange.body.empty()) {
+    exchange.request.body = BodyLength::known(exchange.body.size());
+  }
+  step_ = Step::kAnswer;
+  forwarded_at_ = station_.clock().now();
+  const RouteLimits& limits = exchange.route->limits();
+  upstream_.start(*pool_, exchange.request, {limits.first_byte_timeout, limits.response_idle_timeout});
+  if (step_ != Step::kAnswer) return;  // it failed at once and was answered
+  if (is_request_whole_) {
+    if (!exchange.body.empty()) upstream_.sendBody(exchange.body.view());
+    upstream_.sendEnd();
+  } else {
+    awaits_body_ = true;
+    takeBody(kBodyWindow);
+  }
+}
+
+void ExchangeDriver::onRequestBody(ByteView chunk) {
+  if (step_ == Step::kIdle || !awaits_body_) return;
+  Exchange& exchange = *exchange_;
+  credit_out_ -= std::min(credit_out_, chunk.size());
+  exchange.decision.request_body_bytes += chunk.size();
+  if (exchange.decision.request_body_bytes > exchange.route->limits().body_bytes_max) {
+    return refuse(Reason::kPayloadTooLarge);
+  }
+  if (auto verdict = walk_->chunk(chunk)) return answer(*verdict);
+  if (step_ == Step::kCollect) return exchange.body.append(chunk);
+  upstream_.sendBody(chunk);
+}
+
+void ExchangeDriver::onRequestEnd() {
+  if (step_ == Step::kIdle) return;
+  is_request_whole_ = true;
+  if (step_ == Step::kCollect) {
+    exchange_->is_body_complete = true;
+    step_ = Step::kBody;
+    return advance();
+  }
+  if (step_ == Step::kAnswer && awaits_body_) upstream_.sendEnd();
+}
+
+void ExchangeDriver::onRequestError(Error error) {
+  if (step_ == Step::kIdle) return;
+  is_request_whole_ = true;
+  refuse(error.reason, std::move(error.message));
+}
+
+void ExchangeDriver::onUpstreamDrained() {
+  if (!awaits_body_ || is_request_whole_ || credit_out_ >= kBodyWindow) return;
+  takeBody(kBodyWindow - credit_out_);
+}
+
+void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
+  Exchange& exchange = *exchange_;
+  exchange.decision.upstream_time = station_.clock().now() - forwarded_at_;
+  exchange.decision.upstream_status = exchange.decision.status = head.status;
+  is_accepted_ = isAcceptance(head.status);
+  prepareForClient(exchange, head);
+  walk_->responseHead(head);
+  client_->sendHead(head, exchange.request.method == Method::kHead);
+}
+
+void ExchangeDriver::onUpstreamBody(ByteView chunk) {
+  exchange_->decision.response_body_bytes += chunk.size();
+  client_->sendBody(chunk);
+  if (client_->queuedBytes() < limits::kOutputBytesHigh || is_upstream_paused_) return;
+  is_upstream_paused_ = true;
+  upstream_.pauseResponse(true);
+}
+
+void ExchangeDriver::onClientDrained() {
+  if (step_ != Step::kAnswer || !std::exchange(is_upstream_paused_, false)) return;
+  upstream_.pauseResponse(false);
+}
+
+void ExchangeDriver::onUpstreamEnd() {
+  client_->sendEnd();
+  decide(Decision::Kind::kAllow,
+         exchange_->is_release ? Reason::kReleased : Reason::kAllowed);
+  finish();
+}
+
+void ExchangeDriver::onUpstreamError(Error error) {
+  const bool has_answered = exchange_->decision.upstream_status != 0;
+  is_accepted_ = is_accepted_ && has_answered;
+  if (!has_answered) return refuse(error.reason, std::move(error.message));
+  decide(Decision::Kind::kError, error.reason, std::move(error.message));
+  client_->abort();
+  finish();
+}
+
+void ExchangeDriver::onClientGone() {
+  if (step_ == Step::kIdle) return;
+  decide(Decision::Kind::kError, Reason::kClientClosed);
+  if (exchange_->decision.upstream_status == 0) exchange_->decision.status = 0;
+  finish();
+}
+
+void ExchangeDriver::decide(Decision::Kind kind, Reason reason, std::string why) {
+  Decision& decision = exchange_->decision;
+  decision.kind = kind;
+  decision.reason = reason;
+  if (!why.empty()) decision.why = std::move(why);
+}
+
+void ExchangeDriver::refuse(Reason reason, std::string why) {
+  if (exchange_->decision.upstream_status != 0) {  // an answer is under way: it can only be cut
+    decide(kindOf(reason), reason, std::move(why));
+    client_->abort();
+    return finish();
+  }
+  exchange_->decision.filter = {};
+  answer(Verdict::deny(reason, std::move(why)));
+}
+
+void ExchangeDriver::answer(const Verdict& verdict) {
+  Exchange& exchange = *exchange_;
+  decide(kindOf(verdict.reason()), verdict.reason(), verdict.why());
+  if (exchange.decision.upstream_status != 0 || verdict.kind() == Verdict::Kind::kAbort) {
+    client_->abort();
+    return finish();
+  }
+  exchange.decision.status = verdict.status();
+  const OwnReply reply = makeReply(exchange, verdict, station_.date());
+  exchange.decision.response_body_bytes = reply.body.size();
+  const bool for_head = exchange.request.method == Method::kHead;
+  client_->sendHead(reply.head, for_head);
+  if (!for_head) client_->sendBody(reply.body);
+  client_->sendEnd();
+  finish();
+}
+
+void ExchangeDriver::finish() {
+  Exchange& exchange = *exchange_;
+  exchange.decision.total_time = station_.clock().now() - exchange.started;
+  settle();
+  if (walk_) walk_->finished();
+  station_.audit().record(exchange);
+  const std::string_view route = exchange.route != nullptr ? exchange.route->name() : "";
+  station_.metrics().exchangeDone(route, exchange.decision);
+  station_.metrics().exchanges_open.add(-1);
+  step_ = Step::kIdle;
+  ++generation_;
+  upstream_.reset();
+  walk_.reset();
+  pool_.reset();
+  std::exchange(client_, nullptr)->onExchangeDone();
+}
+
+void ExchangeDriver::settle() {
+  const Decision& decision = exchange_->decision;
+  const Instant now = station_.clock().now();
+  // A hold has accepted the request as much as an upstream would have.
+  const bool is_accepted = is_accepted_ || decision.kind == Decision::Kind::kHold;
+  for (const auto& settlement : exchange_->settlements) {
+    if (is_accepted) {
+      settlement->commit(now);
+    } else {
+      settlement->release(now);
+    }
+  }
+}
+
+}  // namespace edgehold

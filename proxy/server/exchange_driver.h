@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Drives one exchange from its head to its decision. advance() owns the order: route, filters on the
+// head, body, filters on the body, upstream, answer, decision; nothing else calls any of them.
+// Thread: one loop (owned by whoever asked: a client's stream, or the release of a hold).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/filter_chain.h"
+#include "proxy/server/station.h"
+#include "proxy/upstream/upstream_request.h"
+
+namespace edgehold {
+
+class ExchangeDriver final : private UpstreamRequest::Events {
+ public:
+  // Who asked and gets the answer.
+  class Client {
+   public:
+    virtual ~Client() = default;
+    // So many bytes of the request body can be taken now.
+    virtual void credit(std::size_t bytes) = 0;
+    virtual void sendContinue() = 0;
+    virtual void sendHead(const ResponseHead& head, bool for_head) = 0;
+    virtual void sendBody(ByteView chunk) = 0;
+    virtual void sendEnd() = 0;
+    // Breaks the answer off; the peer must see that it is not whole.
+    virtual void abort() = 0;
+    // Output that the peer has not taken yet.
+    virtual std::size_t queuedBytes() = 0;
+    // The decision is recorded. The driver is idle; it may be destroyed or begin again, in a later call.
+    virtual void onExchangeDone() = 0;
+  };
+
+  explicit ExchangeDriver(Station& station) : station_(station), upstream_(*this) {}
+  ~ExchangeDriver() override = default;
+
+  // A request's head has come. REQUIRES: idle. `client` outlives the exchange.
+  void begin(Client& client, RequestHead&& head, const ClientFacts& facts);
+  // A request that could not even be understood: it is answered, decided and recorded all the same.
+  void beginRefused(Client& client, const ClientFacts& facts, Error error);
+  // A hold was approved: its request is checked again under the current policy, then sent.
+  // `prepare` fills the new exchange (head, body, facts, id).
+  void beginRelease(Client& client, const std::function<void(Exchange&)>& prepare);
+
+  void onRequestBody(ByteView chunk);
+  void onRequestEnd();
+  void onRequestError(Error error);
+  // The client's connection is gone; nothing can be sent any more.
+  void onClientGone();
+  // The client took what was queued for it.
+  void onClientDrained();
+
+  bool isIdle() const { return step_ == Step::kIdle; }
+  // The body is awaited from the client (its timeout runs, not ours).
+  bool isReceiving() const { return awaits_body_ && !is_request_whole_; }
+  Duration bodyTimeout() const;
+
+ private:
+  enum class Step : std::uint8_t { kIdle, kHead, kCollect, kBody, kForward, kAnswer };
+
+  // begin()
+  void open(Client& client, const ClientFacts& facts);
+  std::optional<Reason> refusalOfHead();
+
+  // the steps
+  void advance();
+  void walkHead();
+  void collectBody();
+  void walkBody();
+  void forward();
+  void takeBody(std::size_t bytes);
+  void onVerdict(std::optional<Verdict> verdict);
+
+  // UpstreamRequest::Events
+  void onUpstreamHead(ResponseHead&& head) override;
+  void onUpstreamBody(ByteView chunk) override;
+  void onUpstreamEnd() override;
+  void onUpstreamError(Error error) override;
+  void onUpstreamDrained() override;
+
+  // the end
+  void decide(Decision::Kind kind, Reason reason, std::string why = {});
+  void refuse(Reason reason, std::string why = {});
+  void answer(const Verdict& verdict);
+  void finish();
+  void settle();
+
+  Station& station_;
+  Client* client_ = nullptr;
+  Step step_ = Step::kIdle;
+  std::optional<Exchange> exchange_;
+  std::optional<ChainWalk> walk_;
+  std::shared_ptr<UpstreamPool> pool_;
+  UpstreamRequest upstream_;
+  Instant forwarded_at_{};
+  std::uint64_t generation_ = 0;  // tells a callback that its exchange is over
+  std::size_t credit_out_ = 0;    // granted to the client and not used yet
+  bool awaits_body_ = false;
+  bool is_request_whole_ = false;
+  bool is_upstream_paused_ = false;
+  bool has_continued_ = false;
+  bool is_accepted_ = false;  // the upstream took it: settlements commit
+};
+
+}  // namespace edgehold

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Header fields at the edge, behind forwarding.h.
+// Thread: one loop.
+#include "proxy/server/forwarding.h"
+
+#include <array>
+#include <optional>
+
+#include "proxy/base/strings.h"
+#include "proxy/http/hop_by_hop.h"
+#include "proxy/observe/trace.h"
+
+namespace edgehold {
+namespace {
+
+bool startsWithIgnoreCase(std::string_view text, std::string_view prefix) {
+  return text.size() >= prefix.size() && equalsIgnoreCase(text.substr(0, prefix.size()), prefix);
+}
+
+// Names that tell an upstream who somebody is or where a request came from. Only edgehold says so.
+bool assertsIdentity(const Header& field) {
+  switch (field.id) {
+    case HeaderId::kForwarded:
+    case HeaderId::kXForwardedFor:
+    case HeaderId::kXForwardedHost:
+    case HeaderId::kXForwardedProto:
+    case HeaderId::kXRequestId:
+    case HeaderId::kTraceparent:
+      return true;
+    case HeaderId::kOther:
+      break;
+    default:
+      return false;
+  }
+  static constexpr std::array<std::string_view, 3> kPrefixes = {"x-forwarded-", "x-edgehold-",
+                                                                "x-openclaw-"};
+  static constexpr std::array<std::string_view, 6> kNames = {
+      "x-real-ip",      "x-client-ip",    "true-client-ip",
+      "cf-connecting-ip", "x-remote-user", "x-authenticated-user"};
+  for (const std::string_view prefix : kPrefixes) {
+    if (startsWithIgnoreCase(field.name, prefix)) return true;
+  }
+  for (const std::string_view name : kNames) {
+    if (equalsIgnoreCase(field.name, name)) return true;
+  }
+  return false;
+}
+
+void addFact(Headers& headers, std::string_view name, std::string_view value) {
+  if (!value.empty()) headers.add(Header{name, value, HeaderId::kOther});
+}
+
+// The facts a filter established; empty ones are left out.
+void addFacts(Exchange& exchange) {
+  Headers& headers = exchange.request.headers;
+  const Facts& facts = exchange.facts;
+  addFact(headers, "X-Edgehold-Channel", facts.channel);
+  addFact(headers, "X-Edgehold-Event-Id", facts.event_id);
+  addFact(headers, "X-Edgehold-Event-Type", facts.event_type);
+  addFact(headers, "X-Edgehold-Group", facts.group);
+  addFact(headers, "X-Edgehold-Sender", facts.sender);
+  addFact(headers, "X-Edgehold-Principal", facts.principal);
+  addFact(headers, "X-Edgehold-Action", facts.action);
+}
+
+// Continues the trace of a trusted peer, or starts one. What an untrusted peer sends is not its to say.
+std::string_view traceparentOf(Exchange& exchange, Random& random) {
+  Headers& headers = exchange.request.headers;
+  const auto sent = headers.find(HeaderId::kTraceparent);
+  const auto parent = exchange.client.is_trusted_peer && sent ? TraceParent::parse(*sent)
+                                                              : std::nullopt;
+  if (!parent) headers.remove(HeaderId::kTracestate);
+  const TraceParent ours = parent ? parent->next(random) : TraceParent::start(random);
+  return exchange.arena.copy(ours.text());
+}
+
+std::string_view addressText(Exchange& exchange) {
+  std::string text;  // 45 bytes at most: short ones stay in place
+  exchange.client.address.appendTo(text);
+  return exchange.arena.copy(text);
+}
+
+}  // namespace
+
+IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const CidrSet& trusted) {
+  if (trusted.empty() || !trusted.contains(peer.ip)) return peer.ip;
+  IpAddress address = peer.ip;
+  // Several fields are one list (RFC 9110 5.3), read from its end: each hop vouches for the one before.
+  std::vector<std::string_view> hops;
+  for (const Header& field : headers) {
+    if (field.id != HeaderId::kXForwardedFor) continue;
+    for (const std::string_view hop : split(field.value, ',')) hops.push_back(trimBlanks(hop));
+  }
+  while (!hops.empty() && trusted.contains(address)) {
+    const auto hop = IpAddress::parse(hops.back());
+    if (!hop) break;  // what no trusted proxy would write ends the chain of trust
+    address = *hop;
+    hops.pop_back();
+  }
+  return address;
+}
+
+void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random& random) {
+  RequestHead& request = exchange.request;
+  const std::string_view trace = traceparentOf(exchange, random);
+  stripHopByHop(request.headers);
+  request.headers.removeIf(assertsIdentity);
+  request.headers.remove(HeaderId::kContentLength);  // the codec writes the framing
+  request.headers.remove(HeaderId::kExpect);         // answered here
+  if (!upstream.host.empty()) request.headers.set("Host", upstream.host);
+  Headers& headers = request.headers;
+  headers.add(Header{"X-Forwarded-For", addressText(exchange), HeaderId::kXForwardedFor});
+  headers.add(Header{"X-Forwarded-Proto", exchange.client.is_secure ? "https" : "http",
+                     HeaderId::kXForwardedProto});
+  headers.add(Header{"X-Forwarded-Host", request.authority, HeaderId::kXForwardedHost});
+  headers.add(Header{"X-Request-Id", exchange.request_id, HeaderId::kXRequestId});
+  headers.add(Header{"traceparent", trace, HeaderId::kTraceparent});
+  addFacts(exchange);
+}
+
+void prepareForClient(const Exchange& exchange, ResponseHead& head) {
+  stripHopByHop(head.headers);
+  head.headers.remove(HeaderId::kContentLength);  // the codec writes the framing
+  head.headers.remove(HeaderId::kXRequestId);
+  head.headers.add(Header{"X-Request-Id", exchange.request_id, HeaderId::kXRequestId});
+}
+
+}  // namespace edgehold

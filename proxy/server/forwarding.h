@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a message must lose and gain when it crosses the edge: hop-by-hop fields, forwarding fields,
+// identity that only edgehold may assert.
+// Thread: one loop.
+#pragma once
+
+#include <string_view>
+
+#include "proxy/base/ip.h"
+#include "proxy/base/random.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/http/message.h"
+#include "proxy/upstream/upstream_spec.h"
+
+namespace edgehold {
+
+// The client behind trusted proxies: the right-most address of X-Forwarded-For that is not one of
+// them. Without a trusted peer, the peer itself.
+IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const CidrSet& trusted);
+
+// Turns exchange.request into what goes upstream: hop-by-hop, `Forwarded`, `X-Forwarded-*`, identity
+// and `x-openclaw-*` fields from the client are gone, ours are there. The body's bytes are untouched.
+void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random& random);
+
+// Strips hop-by-hop fields from an upstream's answer and names the request in it.
+void prepareForClient(const Exchange& exchange, ResponseHead& head);
+
+}  // namespace edgehold

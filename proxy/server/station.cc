@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pools and small makings of one worker, behind station.h.
+// Thread: one loop.
+#include "proxy/server/station.h"
+
+#include <ctime>
+#include <utility>
+
+#include "proxy/base/strings.h"
+
+namespace edgehold {
+
+Station::Station(const Parts& parts, std::shared_ptr<const PolicySnapshot> snapshot)
+    : parts_(parts), graveyard_(parts.loop) {
+  adopt(std::move(snapshot));
+}
+
+void Station::adopt(std::shared_ptr<const PolicySnapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
+  decltype(pools_) next;
+  for (const UpstreamSpec& spec : snapshot_->upstreams()) {
+    const auto old = pools_.find(spec.name);
+    const bool is_same = old != pools_.end() && old->second->spec() == spec;
+    next[spec.name] = is_same ? old->second
+                              : std::make_shared<UpstreamPool>(parts_.loop, graveyard_,
+                                                               parts_.dialer, spec);
+  }
+  pools_ = std::move(next);
+}
+
+std::shared_ptr<UpstreamPool> Station::pool(std::string_view upstream) const {
+  const auto found = pools_.find(upstream);
+  return found != pools_.end() ? found->second : nullptr;
+}
+
+void Station::drain() {
+  is_draining_ = true;
+  for (const auto& [name, pool] : pools_) pool->closeIdle();
+}
+
+std::string_view Station::newRequestId(Arena& arena) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  char* const place = arena.allocate(32);
+  for (int word = 0; word < 2; ++word) {
+    std::uint64_t bits = parts_.random.next();
+    for (int i = 0; i < 16; ++i, bits >>= 4) place[word * 16 + i] = kDigits[bits & 0xF];
+  }
+  return {place, 32};
+}
+
+std::string_view Station::date() {
+  const std::int64_t now = unixSeconds(clock().wallNow());
+  if (now != date_second_) {
+    date_second_ = now;
+    std::tm civil{};
+    const std::time_t seconds = now;
+    ::gmtime_r(&seconds, &civil);
+    char text[32];
+    // The C locale's names are those of RFC 9110; the process never sets another.
+    const std::size_t length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &civil);
+    date_.assign(text, length);
+  }
+  return date_;
+}
+
+}  // namespace edgehold
