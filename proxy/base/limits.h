@@ -20,6 +20,10 @@ inline constexpr std::size_t kHeaderNameBytesMax = 256;
 // Chunked bodies (RFC 9112 7.1): the size line with its extensions, and the trailer section.
 inline constexpr std::size_t kChunkLineBytesMax = 256;
 inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;
+// 1xx responses before the final one (RFC 9110 15.2).
+inline constexpr std::size_t kInformationalResponsesMax = 8;
+// What is read and dropped of a request body that its response did not wait for (RFC 9112 9.3).
+inline constexpr std::size_t kDiscardedBodyBytesMax = 64 * 1024;
 
 // Bodies.
 inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;

@@ -54,6 +54,9 @@ struct Header {
   HeaderId id = HeaderId::kOther;
 };
 
+// `view` moved from its place in `from` to the same place in `to`; a view elsewhere stays.
+std::string_view rebased(std::string_view view, std::string_view from, const char* to);
+
 // The views belong to whoever made the message (the exchange's arena, or the codec for the call).
 class Headers {
  public:
@@ -83,6 +86,7 @@ class Headers {
     return std::erase_if(fields_, predicate);
   }
 
+  void reserve(std::size_t fields) { fields_.reserve(fields); }
   void clear() { fields_.clear(); }
   // Moves every view that lies in `from` to the same place in `to` (bytes already copied).
   void rebase(std::string_view from, const char* to);

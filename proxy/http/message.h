@@ -70,6 +70,8 @@ struct RequestHead {
 
   // Copies the block into `arena` and moves every view there.
   void keepIn(Arena& arena);
+  // Moves every view that lies in `from` to the same place in `to` (bytes already there).
+  void rebase(std::string_view from, const char* to);
 };
 
 struct ResponseHead {
@@ -82,6 +84,7 @@ struct ResponseHead {
   std::string_view block;
 
   void keepIn(Arena& arena);
+  void rebase(std::string_view from, const char* to);
 };
 
 // RFC 9110 6.4.1: 1xx, 204, 304 and answers to HEAD have no content whatever their fields say.

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The chunked transfer coding, decoding side (RFC 9112 7.1). Extensions are bounded and dropped;
+// trailers are checked with the grammar of fields, bounded and dropped.
+// Thread: one loop (owned by the codec).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "proxy/base/bytes.h"
+#include "proxy/base/result.h"
+
+namespace edgehold {
+
+class ChunkedDecoder {
+ public:
+  struct Step {
+    std::size_t consumed = 0;
+    ByteView content;  // part of what was consumed; at most one chunk's
+  };
+
+  // Consumes a prefix of `bytes`: framing, and content up to the end of its chunk or `content_max`.
+  // Consumes nothing only if `bytes` is empty, the message is done, or content waits and
+  // `content_max` is zero.
+  Result<Step> step(ByteView bytes, std::size_t content_max);
+  bool isDone() const { return state_ == State::kDone; }
+
+ private:
+  enum class State : std::uint8_t {
+    kSizeFirst,  // at least one digit must come
+    kSize,
+    kExtensionFirst,
+    kExtension,
+    kSizeLineFeed,
+    kContent,
+    kContentReturn,
+    kContentLineFeed,
+    kTrailerFirst,
+    kTrailerName,
+    kTrailerValue,
+    kTrailerLineFeed,
+    kLastLineFeed,
+    kDone,
+  };
+  Result<void> frame(char c);
+  Result<void> frameSize(char c);
+  Result<void> frameTrailer(char c);
+  Result<void> expect(char c, char wanted, State next);
+
+  State state_ = State::kSizeFirst;
+  std::uint64_t left_ = 0;  // of the size being read, then of the chunk's content
+  std::size_t line_bytes_ = 0;
+  std::size_t trailer_bytes_ = 0;
+};
+
+}  // namespace edgehold

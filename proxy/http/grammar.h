@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// The byte classes of HTTP/1 and URIs, as one table, and a fast search for control bytes.
+// Thread: any (immutable).
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace edgehold {
+
+enum ByteClass : std::uint8_t {
+  kNameByte = 1,  // field names and methods: narrower than RFC 9110 5.6.2 `token`, see isNameByte()
+  kTokenByte = 2,  // RFC 9110 5.6.2
+  kPathByte = 4,   // RFC 3986 pchar without '%'; no '/'
+  kQueryByte = 8,  // RFC 3986 query without '%'
+  kHostByte = 16,  // registered names as they occur: letters, digits, '-', '_'
+};
+
+namespace grammar {
+
+constexpr void mark(std::array<std::uint8_t, 256>& table, std::string_view bytes,
+                    unsigned classes) {
+  for (const char c : bytes) {
+    std::uint8_t& entry = table[static_cast<unsigned char>(c)];
+    entry = static_cast<std::uint8_t>(entry | classes);
+  }
+}
+
+constexpr std::array<std::uint8_t, 256> makeClasses() {
+  std::array<std::uint8_t, 256> table{};
+  mark(table, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+       kNameByte | kTokenByte | kPathByte | kQueryByte | kHostByte);
+  mark(table, "-_", kNameByte | kTokenByte | kPathByte | kQueryByte | kHostByte);
+  mark(table, ".", kNameByte | kTokenByte | kPathByte | kQueryByte);
+  mark(table, "~!$&'*+", kTokenByte | kPathByte | kQueryByte);
+  mark(table, "#%^`|", kTokenByte);
+  mark(table, "(),;=:@", kPathByte | kQueryByte);
+  mark(table, "/?", kQueryByte);
+  return table;
+}
+
+inline constexpr std::array<std::uint8_t, 256> kClasses = makeClasses();
+
+}  // namespace grammar
+
+constexpr bool isInClass(char c, ByteClass byte_class) {
+  return (grammar::kClasses[static_cast<unsigned char>(c)] & byte_class) != 0;
+}
+// Letters, digits, '-', '_' and '.': every name in use. The rest of `token` occurs only in attacks
+// on upstreams that fold odd names into known ones.
+constexpr bool isNameByte(char c) { return isInClass(c, kNameByte); }
+constexpr bool isTokenByte(char c) { return isInClass(c, kTokenByte); }
+constexpr bool isBlank(char c) { return c == ' ' || c == '\t'; }
+constexpr bool isControl(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+}
+
+// The first byte that may not stand in a field value (a control byte other than HTAB), or `end`.
+inline const char* findControl(const char* at, const char* end) {
+#ifdef __SSE2__
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+    const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+    const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+    const __m128i bad = _mm_or_si128(_mm_andnot_si128(tab, low), del);
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad));
+    if (mask != 0) return at + std::countr_zero(mask);
+  }
+#endif
+  while (at < end && !isControl(*at)) ++at;
+  return at;
+}
+
+// What the parser would accept: for whoever makes fields out of text that is not ours (rules,
+// facts).
+bool isFieldName(std::string_view name);
+bool isFieldValue(std::string_view value);
+
+}  // namespace edgehold

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// One field line of a head or trailer section (RFC 9112 5), narrower than the RFC: no obs-fold, no
+// bare CR or LF, no blank before the colon, no odd names.
+// Thread: any (immutable).
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/base/result.h"
+#include "proxy/http/headers.h"
+
+namespace edgehold {
+
+struct Http1FieldLine {
+  enum class Outcome : std::uint8_t {
+    kField,
+    kEnd,         // the empty line that ends the section
+    kIncomplete,  // the line may yet become valid
+    kBareLineEnd,
+    kFolded,
+    kNameMalformed,
+    kNameTooLong,
+    kNameDisguised,  // `_` for `-` in a name the proxy reads: CGI-like upstreams take them for one
+    kBlankBeforeColon,
+    kValueMalformed,
+  };
+  Outcome outcome = Outcome::kIncomplete;
+  const char* next = nullptr;  // behind the line: kField, kEnd
+  Header field;                // kField; views into the line
+};
+
+// REQUIRES: at <= end.
+Http1FieldLine parseHttp1FieldLine(const char* at, const char* end);
+
+// The error of an outcome that is one.
+Error errorOfFieldLine(Http1FieldLine::Outcome outcome);
+
+}  // namespace edgehold
