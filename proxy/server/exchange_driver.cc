@@ -40,7 +40,6 @@ bool isAcceptance(std::uint16_t status) { return status < 400; }
 void ExchangeDriver::open(Client& client, const ClientFacts& facts) {
   DCHECK(isIdle());
   client_ = &client;
-  ++generation_;
   exchange_.emplace();
   exchange_->started = station_.clock().now();
   exchange_->started_wall = station_.clock().wallNow();
@@ -123,11 +122,8 @@ std::optional<Reason> ExchangeDriver::refusalOfHead() {
 void ExchangeDriver::walkHead() {
   Exchange& exchange = *exchange_;
   if (!exchange.is_release && station_.statusPage().serves(exchange.request)) {
-    return station_.statusPage().answer(
-        exchange, station_.loop(),
-        [this, generation = generation_](Verdict verdict) {
-          if (generation == generation_) onVerdict(std::move(verdict));
-        });
+    status_wait_.emplace(station_.statusPage().answer(exchange, station_.loop()));
+    return status_wait_->then([this](Verdict verdict) { onVerdict(std::move(verdict)); });
   }
   if (const auto refusal = refusalOfHead()) return refuse(*refusal);
   walk_.emplace(exchange.route->chain(), exchange, station_.services());
@@ -317,10 +313,11 @@ void ExchangeDriver::finish() {
   station_.metrics().exchangeDone(route, exchange.decision);
   station_.metrics().exchanges_open.add(-1);
   step_ = Step::kIdle;
-  ++generation_;
   upstream_.reset();
+  status_wait_.reset();
   walk_.reset();
   pool_.reset();
+  exchange_.reset();  // an idle driver holds no body
   std::exchange(client_, nullptr)->onExchangeDone();
 }
 

@@ -32,7 +32,8 @@ class ExchangeDriver final : private UpstreamRequest::Events {
     virtual void abort() = 0;
     // Output that the peer has not taken yet.
     virtual std::size_t queuedBytes() = 0;
-    // The decision is recorded. The driver is idle; it may be destroyed or begin again, in a later call.
+    // The decision is recorded and the driver idle. It may begin again or be destroyed, but only when
+    // this call and those above it have returned.
     virtual void onExchangeDone() = 0;
   };
 
@@ -95,10 +96,10 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   Step step_ = Step::kIdle;
   std::optional<Exchange> exchange_;
   std::optional<ChainWalk> walk_;
+  std::optional<Async<Verdict>> status_wait_;
   std::shared_ptr<UpstreamPool> pool_;
   UpstreamRequest upstream_;
   Instant forwarded_at_{};
-  std::uint64_t generation_ = 0;  // tells a callback that its exchange is over
   std::size_t credit_out_ = 0;    // granted to the client and not used yet
   bool awaits_body_ = false;
   bool is_request_whole_ = false;

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes between a client's transport and its exchanges, behind client_connection.h.
+// Thread: one loop (owned by the worker).
+#include "proxy/server/client_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/http/http1_server_codec.h"
+
+namespace edgehold {
+namespace {
+
+// Every loop reads into one buffer of its own: an idle connection owns none.
+std::span<char> readScratch() {
+  thread_local std::array<char, limits::kClientReadBytes> scratch;
+  return scratch;
+}
+
+}  // namespace
+
+// One request's place on the connection: tells the driver's answers which stream they belong to.
+class ClientConnection::Stream final : public ExchangeDriver::Client {
+ public:
+  Stream(ClientConnection& connection, StreamId id)
+      : connection_(connection), id_(id), driver_(connection.station_) {}
+
+  StreamId id() const { return id_; }
+  ExchangeDriver& driver() { return driver_; }
+
+  void credit(std::size_t bytes) override {
+    codec().credit(id_, bytes);
+    connection_.feeds_again_ = true;
+    connection_.flushLater();
+  }
+  void sendContinue() override {
+    codec().sendContinue(id_);
+    connection_.flushLater();
+  }
+  void sendHead(const ResponseHead& head, bool for_head) override {
+    if (connection_.station_.isDraining()) codec().drain();
+    codec().sendHead(id_, head, for_head);
+    connection_.flushLater();
+  }
+  void sendBody(ByteView chunk) override {
+    codec().sendBody(id_, chunk);
+    connection_.flushLater();
+  }
+  void sendEnd() override {
+    codec().sendEnd(id_);
+    connection_.flushLater();
+  }
+  void abort() override {
+    codec().abort(id_);
+    connection_.flushLater();
+  }
+  std::size_t queuedBytes() override { return codec().pull().size(); }
+  void onExchangeDone() override { connection_.endStream(*this); }
+
+ private:
+  ServerCodec& codec() { return *connection_.codec_; }
+
+  ClientConnection& connection_;
+  StreamId id_;
+  ExchangeDriver driver_;
+};
+
+ClientConnection::ClientConnection(Station& station, std::unique_ptr<Transport> transport,
+                                   OnClosed on_closed)
+    : station_(station),
+      transport_(std::move(transport)),
+      on_closed_(std::move(on_closed)),
+      codec_(std::make_unique<Http1ServerCodec>(*this)),
+      deadline_(station.loop().makeTimer([this] { onDeadline(); })) {
+  facts_.peer = transport_->peer();
+  facts_.is_secure = transport_->isSecure();
+}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::start() {
+  station_.metrics().connections_accepted.add(1);
+  station_.metrics().connections_open.add(1);
+  setWait();
+  transport_->start(*this);
+}
+
+void ClientConnection::drain() {
+  codec_->drain();
+  flushLater();
+}
+
+void ClientConnection::close() {
+  if (std::exchange(is_closed_, true)) return;
+  deadline_->cancel();
+  transport_->wantRead(false);
+  transport_->wantWrite(false);
+  // Each exchange records its decision; ending one removes it from the list.
+  const std::vector<std::unique_ptr<Stream>>& streams = streams_;
+  while (!streams.empty()) streams.back()->driver().onClientGone();
+  station_.metrics().connections_open.add(-1);
+  on_closed_(*this);
+}
+
+void ClientConnection::onTransportOpen() {
+  is_open_ = true;
+  facts_.server_name = transport_->serverName();
+  if (facts_.is_secure) station_.metrics().tls_handshakes.add(1);
+  setWait();
+}
+
+void ClientConnection::onTransportFailed(Error) {
+  station_.metrics().tls_handshake_failures.add(1);
+  close();
+}
+
+void ClientConnection::onTransportReadable() {
+  if (!is_reading_) return transport_->wantRead(false);  // only now: most pauses are short
+  read();
+}
+
+void ClientConnection::read() {
+  do {
+    const std::span<char> scratch = readScratch();
+    const IoResult got = transport_->receive(scratch);
+    if (got.kind == IoResult::Kind::kBytes) {
+      station_.metrics().client_bytes_in.add(got.bytes);
+      ++progress_;
+      feed({scratch.data(), got.bytes});
+    } else if (got.kind == IoResult::Kind::kEnd) {
+      has_input_ended_ = true;
+      is_reading_ = false;
+      transport_->wantRead(false);
+      codec_->receiveEnd();
+      flushLater();
+    } else if (got.kind == IoResult::Kind::kFailed) {
+      return close();
+    }
+  } while (!is_closed_ && is_reading_ && transport_->hasBuffered());
+  if (!is_closed_) flushLater();
+}
+
+void ClientConnection::feed(ByteView bytes) {
+  if (input_.empty()) {
+    const std::size_t used = codec_->receive(bytes);
+    if (used < bytes.size()) input_.append(bytes.substr(used));
+  } else {
+    input_.append(bytes);
+    feedLeftOver();
+  }
+  // Nobody reads on while the codec cannot: the kernel's window tells the client to wait.
+  if (input_.size() >= limits::kClientInputBytesMax) is_reading_ = false;
+}
+
+void ClientConnection::feedLeftOver() {
+  input_.consume(codec_->receive(input_.view()));
+  if (input_.empty()) input_.release();
+}
+
+void ClientConnection::onTurnEnd() {
+  if (is_closed_) return;
+  ended_.clear();
+  // A response that ends may let a pipelined request begin, and that one may be answered at once.
+  while (std::exchange(feeds_again_, false) && !input_.empty()) feedLeftOver();
+  ended_.clear();
+  if (!is_reading_ && !has_input_ended_ && input_.size() < limits::kClientInputBytesMax) {
+    is_reading_ = true;
+    transport_->wantRead(true);
+    if (transport_->hasBuffered()) read();
+  }
+  if (is_open_ && !is_closed_) flush();
+  if (!is_closed_) setWait();
+}
+
+void ClientConnection::flush() {
+  Buffer& output = codec_->pull();
+  const bool had_output = !output.empty();
+  while (!output.empty()) {
+    const IoResult sent = transport_->send(output.view());
+    if (sent.kind == IoResult::Kind::kBytes) {
+      station_.metrics().client_bytes_out.add(sent.bytes);
+      ++progress_;
+      output.consume(sent.bytes);
+    } else if (sent.kind == IoResult::Kind::kBlocked) {
+      return transport_->wantWrite(true);
+    } else {
+      return close();
+    }
+  }
+  transport_->wantWrite(false);
+  if (had_output) {
+    for (const auto& stream : streams_) stream->driver().onClientDrained();
+  }
+  if (codec_->isIdle()) output.release();
+  if (codec_->isFinished() && transport_->isFlushed()) close();
+}
+
+ClientConnection::Stream& ClientConnection::openStream(StreamId id) {
+  streams_.push_back(std::make_unique<Stream>(*this, id));
+  return *streams_.back();
+}
+
+ClientConnection::Stream* ClientConnection::find(StreamId id) {
+  for (const auto& stream : streams_) {
+    if (stream->id() == id) return stream.get();
+  }
+  return nullptr;
+}
+
+void ClientConnection::endStream(Stream& stream) {
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [&](const auto& candidate) { return candidate.get() == &stream; });
+  CHECK(found != streams_.end());
+  ended_.push_back(std::move(*found));  // it is on the stack above us
+  streams_.erase(found);
+  feeds_again_ = true;
+  if (!is_closed_) flushLater();
+}
+
+void ClientConnection::onRequestHead(StreamId id, RequestHead&& head) {
+  Stream& stream = openStream(id);
+  stream.driver().begin(stream, std::move(head), facts_);
+}
+
+void ClientConnection::onRequestBody(StreamId id, ByteView chunk) {
+  if (Stream* const stream = find(id)) stream->driver().onRequestBody(chunk);
+}
+
+void ClientConnection::onRequestEnd(StreamId id) {
+  if (Stream* const stream = find(id)) stream->driver().onRequestEnd();
+}
+
+void ClientConnection::onRequestError(StreamId id, Error error) {
+  if (Stream* const stream = find(id)) return stream->driver().onRequestError(std::move(error));
+  Stream& stream = openStream(id);
+  stream.driver().beginRefused(stream, facts_, std::move(error));
+}
+
+void ClientConnection::onRequestCancelled(StreamId id) {
+  if (Stream* const stream = find(id)) stream->driver().onClientGone();
+}
+
+ClientConnection::Wait ClientConnection::currentWait() const {
+  if (!is_open_) return Wait::kHandshake;
+  if (!codec_->pull().empty() || !transport_->isFlushed()) return Wait::kWrite;
+  if (codec_->isIdle()) return Wait::kIdle;
+  if (codec_->isInHead()) return Wait::kHead;
+  for (const auto& stream : streams_) {
+    if (stream->driver().isReceiving()) return Wait::kBody;
+  }
+  return Wait::kNone;
+}
+
+void ClientConnection::setWait() {
+  const Wait wait = currentWait();
+  // A head's wait covers the whole head: a byte now and then does not prolong it.
+  const bool has_moved = progress_ != waited_progress_ && wait != Wait::kHead;
+  if (wait == wait_ && !has_moved) return;
+  wait_ = wait;
+  waited_progress_ = progress_;
+  const TimeoutSpec& timeouts = station_.snapshot()->timeouts();
+  switch (wait) {
+    case Wait::kNone:
+      return deadline_->cancel();
+    case Wait::kHandshake:
+      return deadline_->arm(timeouts.handshake);
+    case Wait::kIdle:
+      return deadline_->arm(timeouts.idle);
+    case Wait::kHead:
+      return deadline_->arm(timeouts.head);
+    case Wait::kBody:
+      return deadline_->arm(streams_.front()->driver().bodyTimeout());
+    case Wait::kWrite:
+      return deadline_->arm(timeouts.write);
+  }
+}
+
+void ClientConnection::onDeadline() {
+  switch (wait_) {
+    case Wait::kHead:
+      codec_->fail(Error{Reason::kHeadTimeout, "request head took too long"});
+      break;
+    case Wait::kBody:
+      codec_->fail(Error{Reason::kBodyTimeout, "request body took too long"});
+      break;
+    default:
+      return close();
+  }
+  wait_ = Wait::kNone;
+  flushLater();
+}
+
+}  // namespace edgehold

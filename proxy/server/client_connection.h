@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// One accepted connection: its transport, its codec, and the exchanges it carries.
+// Thread: one loop (owned by the worker).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "proxy/base/bytes.h"
+#include "proxy/base/graveyard.h"
+#include "proxy/base/loop.h"
+#include "proxy/http/codec.h"
+#include "proxy/net/transport.h"
+#include "proxy/server/exchange_driver.h"
+#include "proxy/server/station.h"
+
+namespace edgehold {
+
+class ClientConnection final : public Mortal,
+                               private Transport::Observer,
+                               private ServerCodec::Events,
+                               private TurnEndTask {
+ public:
+  using OnClosed = std::function<void(ClientConnection&)>;
+
+  // `on_closed` is called once, when nothing more will happen here; it buries the connection.
+  ClientConnection(Station& station, std::unique_ptr<Transport> transport, OnClosed on_closed);
+  ~ClientConnection() override;
+
+  void start();
+  // No new requests: idle connections close now, others after the answer that is under way.
+  void drain();
+  // Breaks everything off.
+  void close();
+
+ private:
+  class Stream;
+  enum class Wait : std::uint8_t { kNone, kHandshake, kIdle, kHead, kBody, kWrite };
+
+  // Transport::Observer
+  void onTransportOpen() override;
+  void onTransportReadable() override;
+  void onTransportWritable() override { flushLater(); }
+  void onTransportFailed(Error error) override;
+
+  // ServerCodec::Events
+  void onRequestHead(StreamId stream, RequestHead&& head) override;
+  void onRequestBody(StreamId stream, ByteView chunk) override;
+  void onRequestEnd(StreamId stream) override;
+  void onRequestError(StreamId stream, Error error) override;
+  void onRequestCancelled(StreamId stream) override;
+
+  void onTurnEnd() override;
+  void flushLater() { station_.loop().atTurnEnd(*this); }
+  void read();
+  void feed(ByteView bytes);
+  void feedLeftOver();
+  void flush();
+  void setWait();
+  Wait currentWait() const;
+  void onDeadline();
+  void endStream(Stream& stream);
+  Stream& openStream(StreamId id);
+  Stream* find(StreamId id);
+
+  Station& station_;
+  std::unique_ptr<Transport> transport_;
+  OnClosed on_closed_;
+  std::unique_ptr<ServerCodec> codec_;
+  ClientFacts facts_;
+  std::unique_ptr<Timer> deadline_;
+  std::vector<std::unique_ptr<Stream>> streams_;  // HTTP/1: at most one
+  std::vector<std::unique_ptr<Stream>> ended_;    // until the end of the turn
+  Buffer input_;  // what the codec left: a part of a head, a body without credit, the next request
+  Wait wait_ = Wait::kNone;
+  std::uint64_t progress_ = 0;       // counts what moves; a wait starts anew when it does
+  std::uint64_t waited_progress_ = 0;
+  bool is_open_ = false;
+  bool is_closed_ = false;
+  bool is_reading_ = true;
+  bool has_input_ended_ = false;
+  bool feeds_again_ = false;  // credit or a finished response may let the codec go on
+};
+
+}  // namespace edgehold

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition: everything a running edgehold consists of, built in one place from a configuration
+// file, run until a signal, taken down in reverse.
+// Thread: main only; the workers it owns run their own loops.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/random.h"
+#include "proxy/delivery/hold_release.h"
+#include "proxy/delivery/hold_store.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/net/resolver.h"
+#include "proxy/net/signals.h"
+#include "proxy/observe/audit_file.h"
+#include "proxy/observe/metrics.h"
+#include "proxy/policy/loader.h"
+#include "proxy/server/admin.h"
+#include "proxy/server/operations.h"
+#include "proxy/server/serving.h"
+#include "proxy/server/status_page.h"
+#include "proxy/server/worker.h"
+#include "proxy/state/counters.h"
+#include "proxy/state/ledger.h"
+
+namespace edgehold {
+
+class Server final : private Operations {
+ public:
+  struct Options {
+    std::string config_file;
+    std::string program_version;
+  };
+
+  // Loads and checks the configuration, opens state and sockets, gives privileges away. The errors
+  // are for the operator, one a line.
+  static Result<std::unique_ptr<Server>> make(const Options& options, const LoadTools& tools);
+  ~Server() override;
+
+  // Serves until TERM or INT; returns when all is drained or the drain deadline has passed.
+  void run();
+
+ private:
+  Server(const Options& options, const LoadTools& tools);
+
+  // make(), in this order
+  Result<void> openState();
+  Result<void> bindListeners();
+  Result<void> startWorkers();
+
+  // Operations
+  ServerStatus status() const override;
+  ReloadReport reload() override;
+  bool isStarted() const override { return is_started_; }
+  bool isReady() const override;
+  HoldStore& holds() override { return *holds_; }
+  const MetricsRegistry& metrics() const override { return metrics_; }
+
+  void onSignal(int number);
+  void drain();
+  void onWorkerDrained();
+  void everyHour();
+
+  const Options options_;
+  const LoadTools tools_;
+  const WallTime started_;
+  EventLoop loop_;
+  SystemRandom random_;
+  HostResolver resolver_;
+  MetricsRegistry metrics_;
+  std::shared_ptr<const Serving> serving_;
+  std::unique_ptr<AuditFile> audit_;
+  std::unique_ptr<Counters> counters_;
+  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<HoldStore> holds_;
+  std::unique_ptr<StatusPage> status_page_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<HoldRelease> release_;
+  std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Signals> signals_;
+  std::unique_ptr<Timer> drain_deadline_;
+  std::unique_ptr<Timer> hourly_;
+  std::vector<std::string> listening_;
+  std::string last_reload_error_;
+  WallTime last_reload_{};
+  std::size_t workers_draining_ = 0;
+  bool is_started_ = false;
+  bool is_draining_ = false;
+};
+
+}  // namespace edgehold
