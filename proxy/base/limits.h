@@ -31,8 +31,10 @@ inline constexpr std::size_t kBufferedBodyBytesCeiling = 64 * 1024 * 1024;
 inline constexpr std::size_t kSseEventBytesMax = 1024 * 1024;
 
 // Per connection.
-inline constexpr std::size_t kReadBytes = 16 * 1024;  // one TLS record (RFC 8446 5.1)
 inline constexpr std::size_t kUpstreamReadBytes = 64 * 1024;
+inline constexpr std::size_t kClientReadBytes = 64 * 1024;
+// Past this a connection is not read on: a head of the largest size, and one read behind it.
+inline constexpr std::size_t kClientInputBytesMax = kHeadBytesMax + 1024;
 inline constexpr std::size_t kOutputBytesHigh = 256 * 1024;  // past this the other side is not read
 
 // JSON (RFC 8259 9 lets a parser set these).

@@ -42,6 +42,10 @@ class ServerCodec {
   // The peer will send nothing more (half-close). A request cut by it is an onRequestError().
   virtual void receiveEnd() = 0;
 
+  // The owner waits no longer for what is being read (a deadline): an onRequestError() with
+  // `error`, unless there is nothing half-read.
+  virtual void fail(Error error) = 0;
+
   // Body bytes the owner can take now; receive() stops when a stream's credit is used up.
   // A stream starts with none: nothing of a body is read before somebody asks for it.
   virtual void credit(StreamId stream, std::size_t bytes) = 0;

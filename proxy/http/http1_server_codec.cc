@@ -121,6 +121,11 @@ void Http1ServerCodec::receiveEnd() {
   checkEnd();
 }
 
+void Http1ServerCodec::fail(Error error) {
+  const bool is_half_read = input_ == Input::kBody || isInHead();
+  if (is_half_read) refuse(std::move(error));
+}
+
 // After the peer's last byte: what is incomplete with nothing left to read stays incomplete.
 void Http1ServerCodec::checkEnd() {
   switch (input_) {

@@ -25,6 +25,7 @@ class Http1ServerCodec final : public ServerCodec {
 
   std::size_t receive(ByteView bytes) override;
   void receiveEnd() override;
+  void fail(Error error) override;
   void credit(StreamId stream, std::size_t bytes) override;
   void sendContinue(StreamId stream) override;
   void sendHead(StreamId stream, const ResponseHead& head, bool for_head) override;

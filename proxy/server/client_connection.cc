@@ -13,6 +13,13 @@
 namespace edgehold {
 namespace {
 
+using namespace std::chrono_literals;
+
+// A client that ended its side may still read (a half-close) or be gone; TCP does not tell. An
+// answer that makes no progress for so long is given up, so that a closed browser cancels its
+// agent's run.
+constexpr auto kHalfCloseGrace = 1s;
+
 // Every loop reads into one buffer of its own: an idle connection owns none.
 std::span<char> readScratch() {
   thread_local std::array<char, limits::kClientReadBytes> scratch;
@@ -210,8 +217,9 @@ ClientConnection::Stream* ClientConnection::find(StreamId id) {
 }
 
 void ClientConnection::endStream(Stream& stream) {
-  const auto found = std::find_if(streams_.begin(), streams_.end(),
-                                  [&](const auto& candidate) { return candidate.get() == &stream; });
+  const auto found = std::find_if(streams_.begin(), streams_.end(), [&](const auto& candidate) {
+    return candidate.get() == &stream;
+  });
   CHECK(found != streams_.end());
   ended_.push_back(std::move(*found));  // it is on the stack above us
   streams_.erase(found);
@@ -250,7 +258,7 @@ ClientConnection::Wait ClientConnection::currentWait() const {
   for (const auto& stream : streams_) {
     if (stream->driver().isReceiving()) return Wait::kBody;
   }
-  return Wait::kNone;
+  return has_input_ended_ ? Wait::kHalfClosed : Wait::kNone;
 }
 
 void ClientConnection::setWait() {
@@ -274,6 +282,8 @@ void ClientConnection::setWait() {
       return deadline_->arm(streams_.front()->driver().bodyTimeout());
     case Wait::kWrite:
       return deadline_->arm(timeouts.write);
+    case Wait::kHalfClosed:
+      return deadline_->arm(kHalfCloseGrace);
   }
 }
 

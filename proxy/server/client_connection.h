@@ -37,7 +37,7 @@ class ClientConnection final : public Mortal,
 
  private:
   class Stream;
-  enum class Wait : std::uint8_t { kNone, kHandshake, kIdle, kHead, kBody, kWrite };
+  enum class Wait : std::uint8_t { kNone, kHandshake, kIdle, kHead, kBody, kWrite, kHalfClosed };
 
   // Transport::Observer
   void onTransportOpen() override;
@@ -75,7 +75,7 @@ class ClientConnection final : public Mortal,
   std::vector<std::unique_ptr<Stream>> ended_;    // until the end of the turn
   Buffer input_;  // what the codec left: a part of a head, a body without credit, the next request
   Wait wait_ = Wait::kNone;
-  std::uint64_t progress_ = 0;       // counts what moves; a wait starts anew when it does
+  std::uint64_t progress_ = 0;  // counts what moves; a wait starts anew when it does
   std::uint64_t waited_progress_ = 0;
   bool is_open_ = false;
   bool is_closed_ = false;

@@ -177,7 +177,8 @@ void ExchangeDriver::forward() {
   step_ = Step::kAnswer;
   forwarded_at_ = station_.clock().now();
   const RouteLimits& limits = exchange.route->limits();
-  upstream_.start(*pool_, exchange.request, {limits.first_byte_timeout, limits.response_idle_timeout});
+  upstream_.start(*pool_, exchange.request,
+                  {limits.first_byte_timeout, limits.response_idle_timeout});
   if (step_ != Step::kAnswer) return;  // it failed at once and was answered
   if (is_request_whole_) {
     if (!exchange.body.empty()) upstream_.sendBody(exchange.body.view());
@@ -248,8 +249,7 @@ void ExchangeDriver::onClientDrained() {
 
 void ExchangeDriver::onUpstreamEnd() {
   client_->sendEnd();
-  decide(Decision::Kind::kAllow,
-         exchange_->is_release ? Reason::kReleased : Reason::kAllowed);
+  decide(Decision::Kind::kAllow, exchange_->is_release ? Reason::kReleased : Reason::kAllowed);
   finish();
 }
 

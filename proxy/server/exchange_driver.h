@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drives one exchange from its head to its decision. advance() owns the order: route, filters on the
-// head, body, filters on the body, upstream, answer, decision; nothing else calls any of them.
+// Drives one exchange from its head to its decision. advance() owns the order: route, filters on
+// the head, body, filters on the body, upstream, answer, decision; nothing else calls any of them.
 // Thread: one loop (owned by whoever asked: a client's stream, or the release of a hold).
 #pragma once
 
@@ -32,8 +32,8 @@ class ExchangeDriver final : private UpstreamRequest::Events {
     virtual void abort() = 0;
     // Output that the peer has not taken yet.
     virtual std::size_t queuedBytes() = 0;
-    // The decision is recorded and the driver idle. It may begin again or be destroyed, but only when
-    // this call and those above it have returned.
+    // The decision is recorded and the driver idle. It may begin again or be destroyed, but only
+    // when this call and those above it have returned.
     virtual void onExchangeDone() = 0;
   };
 
@@ -100,7 +100,7 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   std::shared_ptr<UpstreamPool> pool_;
   UpstreamRequest upstream_;
   Instant forwarded_at_{};
-  std::size_t credit_out_ = 0;    // granted to the client and not used yet
+  std::size_t credit_out_ = 0;  // granted to the client and not used yet
   bool awaits_body_ = false;
   bool is_request_whole_ = false;
   bool is_upstream_paused_ = false;

@@ -35,7 +35,7 @@ bool assertsIdentity(const Header& field) {
   static constexpr std::array<std::string_view, 3> kPrefixes = {"x-forwarded-", "x-edgehold-",
                                                                 "x-openclaw-"};
   static constexpr std::array<std::string_view, 6> kNames = {
-      "x-real-ip",      "x-client-ip",    "true-client-ip",
+      "x-real-ip",        "x-client-ip",   "true-client-ip",
       "cf-connecting-ip", "x-remote-user", "x-authenticated-user"};
   for (const std::string_view prefix : kPrefixes) {
     if (startsWithIgnoreCase(field.name, prefix)) return true;
@@ -63,12 +63,13 @@ void addFacts(Exchange& exchange) {
   addFact(headers, "X-Edgehold-Action", facts.action);
 }
 
-// Continues the trace of a trusted peer, or starts one. What an untrusted peer sends is not its to say.
+// Continues the trace of a trusted peer, or starts one. What an untrusted peer sends is not its to
+// say.
 std::string_view traceparentOf(Exchange& exchange, Random& random) {
   Headers& headers = exchange.request.headers;
   const auto sent = headers.find(HeaderId::kTraceparent);
-  const auto parent = exchange.client.is_trusted_peer && sent ? TraceParent::parse(*sent)
-                                                              : std::nullopt;
+  const auto parent =
+      exchange.client.is_trusted_peer && sent ? TraceParent::parse(*sent) : std::nullopt;
   if (!parent) headers.remove(HeaderId::kTracestate);
   const TraceParent ours = parent ? parent->next(random) : TraceParent::start(random);
   return exchange.arena.copy(ours.text());
@@ -85,7 +86,8 @@ std::string_view addressText(Exchange& exchange) {
 IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const CidrSet& trusted) {
   if (trusted.empty() || !trusted.contains(peer.ip)) return peer.ip;
   IpAddress address = peer.ip;
-  // Several fields are one list (RFC 9110 5.3), read from its end: each hop vouches for the one before.
+  // Several fields are one list (RFC 9110 5.3), read from its end: each hop vouches for the one
+  // before.
   std::vector<std::string_view> hops;
   for (const Header& field : headers) {
     if (field.id != HeaderId::kXForwardedFor) continue;

@@ -18,8 +18,9 @@ namespace edgehold {
 // them. Without a trusted peer, the peer itself.
 IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const CidrSet& trusted);
 
-// Turns exchange.request into what goes upstream: hop-by-hop, `Forwarded`, `X-Forwarded-*`, identity
-// and `x-openclaw-*` fields from the client are gone, ours are there. The body's bytes are untouched.
+// Turns exchange.request into what goes upstream: hop-by-hop, `Forwarded`, `X-Forwarded-*`,
+// identity and `x-openclaw-*` fields from the client are gone, ours are there. The body's bytes are
+// untouched.
 void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random& random);
 
 // Strips hop-by-hop fields from an upstream's answer and names the request in it.

@@ -20,8 +20,8 @@ class MetricsRegistry;
 
 struct ReloadReport {
   bool has_changed = false;
-  std::string version;                // of the policy that is in force now
-  std::vector<std::string> errors;    // why it was refused; empty when it was taken
+  std::string version;              // of the policy that is in force now
+  std::vector<std::string> errors;  // why it was refused; empty when it was taken
   std::vector<std::string> warnings;
 };
 
@@ -35,10 +35,10 @@ struct ServerStatus {
   std::size_t workers = 0;
   std::vector<std::string> listeners;  // where clients connect: `name address:port`, ports as bound
   bool is_last_reload_ok = true;
-  std::string last_reload_error;       // first line of it
+  std::string last_reload_error;  // first line of it
   WallTime last_reload{};
   bool is_audit_healthy = true;
-  std::vector<std::string> warnings;   // of the policy in force
+  std::vector<std::string> warnings;  // of the policy in force
 };
 
 class Operations {

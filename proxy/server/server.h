@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The composition: everything a running edgehold consists of, built in one place from a configuration
-// file, run until a signal, taken down in reverse.
-// Thread: main only; the workers it owns run their own loops.
+// The composition: everything a running edgehold consists of, built in one place from a
+// configuration file, run until a signal, taken down in reverse. Thread: main only; the workers it
+// owns run their own loops.
 #pragma once
 
 #include <chrono>

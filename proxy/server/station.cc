@@ -21,9 +21,9 @@ void Station::adopt(std::shared_ptr<const PolicySnapshot> snapshot) {
   for (const UpstreamSpec& spec : snapshot_->upstreams()) {
     const auto old = pools_.find(spec.name);
     const bool is_same = old != pools_.end() && old->second->spec() == spec;
-    next[spec.name] = is_same ? old->second
-                              : std::make_shared<UpstreamPool>(parts_.loop, graveyard_,
-                                                               parts_.dialer, spec);
+    next[spec.name] =
+        is_same ? old->second
+                : std::make_shared<UpstreamPool>(parts_.loop, graveyard_, parts_.dialer, spec);
   }
   pools_ = std::move(next);
 }
@@ -57,7 +57,8 @@ std::string_view Station::date() {
     ::gmtime_r(&seconds, &civil);
     char text[32];
     // The C locale's names are those of RFC 9110; the process never sets another.
-    const std::size_t length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &civil);
+    const std::size_t length =
+        std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &civil);
     date_.assign(text, length);
   }
   return date_;

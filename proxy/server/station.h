@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one worker serves with: its loop, its pools, its log and counters, and the policy of the moment.
-// Built on interfaces, so that a simulation runs the same server without a socket.
-// Thread: one loop.
+// What one worker serves with: its loop, its pools, its log and counters, and the policy of the
+// moment. Built on interfaces, so that a simulation runs the same server without a socket. Thread:
+// one loop.
 #pragma once
 
 #include <map>
@@ -46,8 +46,8 @@ class Station {
   const StatusPage& statusPage() const { return parts_.status_page; }
 
   const std::shared_ptr<const PolicySnapshot>& snapshot() const { return snapshot_; }
-  // New exchanges follow `snapshot` from now on; those under way keep theirs. Pools of upstreams that
-  // did not change stay warm.
+  // New exchanges follow `snapshot` from now on; those under way keep theirs. Pools of upstreams
+  // that did not change stay warm.
   void adopt(std::shared_ptr<const PolicySnapshot> snapshot);
   // The pool of an upstream of the current snapshot; an exchange keeps it while it needs it.
   std::shared_ptr<UpstreamPool> pool(std::string_view upstream) const;

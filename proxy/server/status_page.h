@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one page edgehold serves to clients itself: what became of a held request, for whoever has the
-// token that came with the 202.
-// Thread: any (the store synchronises).
+// The one page edgehold serves to clients itself: what became of a held request, for whoever has
+// the token that came with the 202. Thread: any (the store synchronises).
 #pragma once
 
 #include <string_view>

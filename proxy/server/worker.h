@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// One thread, one loop, and everything that serves on it. Workers share what they are given and
+// nothing else; they hear of the world by messages to their loops. Thread: main only, but for the
+// functions marked (any).
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "lua/runtime/rule_engines.h"
+#include "proxy/base/json.h"
+#include "proxy/base/random.h"
+#include "proxy/delivery/hold_release.h"
+#include "proxy/delivery/hold_store.h"
+#include "proxy/net/event_loop.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/resolver.h"
+#include "proxy/observe/audit_file.h"
+#include "proxy/observe/audit_log.h"
+#include "proxy/observe/metrics.h"
+#include "proxy/server/client_connection.h"
+#include "proxy/server/release_stream.h"
+#include "proxy/server/serving.h"
+#include "proxy/server/station.h"
+#include "proxy/state/counters.h"
+#include "proxy/state/ledger.h"
+#include "proxy/upstream/dialer.h"
+
+namespace edgehold {
+
+class Worker final : public HoldRelease::Executor {
+ public:
+  // Synchronised inside; outlive the worker.
+  struct Shared {
+    Counters& counters;
+    Ledger& ledger;
+    HoldStore& holds;
+    AuditFile& audit;
+    HostResolver& resolver;
+    const StatusPage& status_page;
+    WorkerMetrics& metrics;  // this worker's own
+  };
+
+  Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Serving> serving);
+  ~Worker() override;
+
+  // Before start(): accepts on `fd`, the listener at `index` of the policy.
+  void listen(Fd fd, std::size_t index);
+  void start();
+  // (any) New connections and exchanges follow `serving`.
+  void adopt(std::shared_ptr<const Serving> serving);
+  // (any) Accepts nothing more, ends what is idle; `on_drained` runs on this worker's loop when the
+  // last connection has gone.
+  void drain(std::function<void()> on_drained);
+  // (any) Ends the loop; what is still open is cut.
+  void stop() { loop_.stop(); }
+  void join();
+
+  // (any) HoldRelease::Executor: sends an approved request under the current policy; `done` runs on
+  // this worker's loop.
+  void execute(StoredRequest request, std::function<void(ExecutionResult)> done) override;
+
+ private:
+  struct Door {
+    std::size_t index;  // of the listener in the policy
+    std::unique_ptr<Listener> listener;
+  };
+
+  void run();
+  void beforeOutput();
+  void accept(std::size_t index, Fd fd, const Endpoint& peer);
+  void closed(ClientConnection& connection);
+  void reportDrained();
+
+  const std::size_t index_;
+  EventLoop loop_;
+  SystemRandom random_;
+  JsonPool json_;
+  RuleEngines rules_;
+  TcpDialer dialer_;
+  AuditLog audit_;
+  std::shared_ptr<const Serving> serving_;
+  Station station_;
+  std::vector<Door> doors_;
+  std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections_;
+  std::unordered_map<ReleaseStream*, std::unique_ptr<ReleaseStream>> releases_;
+  std::function<void()> on_drained_;
+  std::thread thread_;
+};
+
+}  // namespace edgehold
