@@ -61,7 +61,18 @@ inline constexpr std::size_t kRuleFilesMax = 256;
 // Configuration files.
 inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t kConfigDepthMax = 32;
+inline constexpr std::size_t kConfigNodesMax = 100'000;
 inline constexpr std::size_t kConfigErrorsMax = 100;
+inline constexpr std::size_t kListenersMax = 64;
+inline constexpr std::size_t kUpstreamsMax = 1000;
+inline constexpr std::size_t kUpstreamAddressesMax = 256;
+inline constexpr std::size_t kRoutesMax = 1000;
+inline constexpr std::size_t kRouteHostsMax = 1000;
+inline constexpr std::size_t kRouteFiltersMax = 64;
+inline constexpr std::size_t kWorkersMax = 512;
+inline constexpr std::size_t kSecretBytesMax = 64 * 1024;
+inline constexpr std::size_t kPolicyFilesMax = 1024;
+inline constexpr std::size_t kPolicyHistoryMax = 32;
 
 // Waits (defaults).
 inline constexpr auto kHandshakeTimeout = 10s;
