@@ -17,7 +17,6 @@ inline constexpr std::size_t kTargetBytesMax = 8 * 1024;
 inline constexpr std::size_t kMethodBytesMax = 32;
 inline constexpr std::size_t kHeaderCountMax = 100;
 inline constexpr std::size_t kHeaderNameBytesMax = 256;
-inline constexpr std::size_t kRequestIdBytesMax = 64;
 // Chunked bodies (RFC 9112 7.1): the size line with its extensions, and the trailer section.
 inline constexpr std::size_t kChunkLineBytesMax = 256;
 inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;
@@ -51,6 +50,22 @@ inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
 inline constexpr std::size_t kHoldsPendingMax = 10'000;
 inline constexpr std::size_t kLedgerQueueMax = 4096;
 
+// Audit records: longer texts are cut, further shadows dropped; README.md of observe has the sum.
+inline constexpr std::size_t kAuditPathBytesMax = 1024;
+inline constexpr std::size_t kAuditDetailBytesMax = 512;
+inline constexpr std::size_t kAuditShadowsMax = 16;
+inline constexpr std::size_t kAuditLineBytesMax = 160 * 1024;
+// Lines kept per worker while the file cannot be written; past it records are lost and counted.
+inline constexpr std::size_t kAuditBufferBytesMax = 4 * 1024 * 1024;
+inline constexpr std::size_t kAuditFilesMax = 10'000;
+inline constexpr auto kAuditRetryInterval = 1s;
+
+// Label values in metrics; further names are counted under the empty one.
+inline constexpr std::size_t kMetricRoutesMax = 1024;
+inline constexpr std::size_t kMetricFiltersMax = 256;
+inline constexpr std::size_t kMetricRulesMax = 512;
+inline constexpr std::size_t kMetricUpstreamsMax = 256;
+
 // Lua (defaults; operators may change them).
 inline constexpr std::size_t kRuleInstructionsDefault = 200'000;
 inline constexpr std::size_t kRuleMemoryBytesDefault = 8 * 1024 * 1024;
@@ -61,18 +76,7 @@ inline constexpr std::size_t kRuleFilesMax = 256;
 // Configuration files.
 inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t kConfigDepthMax = 32;
-inline constexpr std::size_t kConfigNodesMax = 100'000;
 inline constexpr std::size_t kConfigErrorsMax = 100;
-inline constexpr std::size_t kListenersMax = 64;
-inline constexpr std::size_t kUpstreamsMax = 1000;
-inline constexpr std::size_t kUpstreamAddressesMax = 256;
-inline constexpr std::size_t kRoutesMax = 1000;
-inline constexpr std::size_t kRouteHostsMax = 1000;
-inline constexpr std::size_t kRouteFiltersMax = 64;
-inline constexpr std::size_t kWorkersMax = 512;
-inline constexpr std::size_t kSecretBytesMax = 64 * 1024;
-inline constexpr std::size_t kPolicyFilesMax = 1024;
-inline constexpr std::size_t kPolicyHistoryMax = 32;
 
 // Waits (defaults).
 inline constexpr auto kHandshakeTimeout = 10s;

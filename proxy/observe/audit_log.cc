@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Buffering and writing behind audit_log.h.
+// Thread: one loop.
+#include "proxy/observe/audit_log.h"
+
+#include "proxy/base/limits.h"
+#include "proxy/base/log.h"
+
+namespace edgehold {
+namespace {
+// A turn with more than this writes early. Also what the buffer keeps between turns.
+constexpr std::size_t kTurnBytes = 256 * 1024;
+}  // namespace
+
+AuditLog::AuditLog(AuditFile& file, WorkerMetrics& metrics, Loop& loop,
+                   const std::vector<std::string>& fields)
+    : file_(file), metrics_(metrics), loop_(loop), format_(fields) {
+  buffer_.reserve(kTurnBytes + limits::kAuditLineBytesMax);
+  retry_ = loop_.makeTimer([this] { (void)write(owes_sync_); });
+}
+
+AuditLog::~AuditLog() {
+  if (const auto written = flush(); !written) {
+    LOG(ERROR) << "audit: records lost at the end: " << written.error().message;
+  }
+}
+
+Result<void> AuditLog::record(const AuditRecord& record) {
+  if (buffer_.size() >= limits::kAuditBufferBytesMax) {
+    metrics_.audit_records_lost.add();
+    return fail(Reason::kStoreUnavailable, file_.lastError());
+  }
+  format_.append(buffer_, record);
+  metrics_.audit_records.add();
+  // While the file fails, the timer tries; one try per record would slow every refusal.
+  if (buffer_.size() >= kTurnBytes && !retry_->isArmed()) return flush();
+  return {};
+}
+
+Result<void> AuditLog::record(const Exchange& exchange, std::string_view policy_version,
+                              std::string_view trace_id) {
+  AuditRecord record = auditRecordOf(exchange);
+  record.policy = policy_version;
+  record.trace_id = trace_id;
+  return this->record(record);
+}
+
+Result<void> AuditLog::write(bool is_durable) {
+  if (buffer_.empty() && !is_durable) return {};
+  const AppendReport report = file_.append(buffer_, loop_.clock().wallNow(), is_durable);
+  dropWritten(report.bytes);
+  if (!report.error) {
+    owes_sync_ = false;
+    retry_->cancel();
+    return {};
+  }
+  owes_sync_ |= is_durable;
+  retry_->arm(limits::kAuditRetryInterval);
+  return fail(*report.error);
+}
+
+void AuditLog::dropWritten(std::size_t bytes) {
+  if (bytes == buffer_.size()) {
+    buffer_.clear();
+  } else if (bytes > 0) {
+    const std::size_t line_feed = buffer_.rfind('\n', bytes - 1);
+    if (line_feed != std::string::npos) buffer_.erase(0, line_feed + 1);
+  }
+}
+
+}  // namespace edgehold

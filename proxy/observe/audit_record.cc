@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// Formats audit lines straight into the caller's buffer: no stream, no locale, no tree.
+// Thread: one loop.
+#include "proxy/observe/audit_record.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "proxy/base/json.h"
+#include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/route.h"
+#include "proxy/observe/redact.h"
+
+namespace edgehold {
+namespace {
+
+// Every text is cut to its bound before it is escaped; an escape is at most six bytes for one.
+constexpr std::size_t kEscapeBytesMax = 6;
+constexpr std::size_t kFactTexts = 12;
+constexpr std::size_t kFixedBytesMax = 2048;  // keys, numbers, addresses and braces
+static_assert(kEscapeBytesMax * (limits::kAuditPathBytesMax + limits::kAuditDetailBytesMax +
+                                 kFactTexts * limits::kFactBytesMax +
+                                 (limits::kTagCountMax + limits::kAuditShadowsMax) * 2 *
+                                     (limits::kFactBytesMax + 8)) +
+                      kFixedBytesMax <=
+                  limits::kAuditLineBytesMax,
+              "a line of the longest texts fits the reader");
+
+// Cut at a character, not inside one: a cut character would count as invalid.
+std::string_view cutText(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  std::size_t end = bytes_max;
+  while (end > 0 && bytes_max - end < 4 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
+    --end;
+  }
+  return text.substr(0, end);
+}
+
+// DEL and C1 (U+0080 to U+009F) are valid JSON and can still steer the terminal of whoever reads.
+bool isTerminalControl(std::string_view text, std::size_t at) {
+  if (text[at] == '\x7F') return true;
+  return text[at] == '\xC2' && at + 1 < text.size() &&
+         static_cast<unsigned char>(text[at + 1]) >= 0x80 &&
+         static_cast<unsigned char>(text[at + 1]) < 0xA0;
+}
+
+// Nothing past ASCII and no DEL: most texts, so eight bytes at a time.
+bool isPlainAscii(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  std::uint64_t seen = 0;
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, 8);
+    seen |= word | (word + kOnes);  // 0x7F + 1 has the high bit too
+  }
+  for (; at < text.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(text[at]);
+    seen |= byte | (byte + 1u);
+  }
+  return (seen & (kOnes * 0x80)) == 0;
+}
+
+void appendShown(std::string& out, std::string_view text) {
+  if (isPlainAscii(text)) return appendJsonString(out, text);
+  std::string cleaned;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (!isTerminalControl(text, at)) {
+      cleaned.push_back(text[at]);
+      continue;
+    }
+    cleaned.push_back('?');
+    if (text[at] == '\xC2') ++at;
+  }
+  appendJsonString(out, cleaned);
+}
+
+// One object of the line. `key` comes as `"key":`, quotes and colon included.
+class Members {
+ public:
+  explicit Members(std::string& out) : out_(out) { out_.push_back('{'); }
+  struct Inside {};  // of an object that is open already, behind its comma
+  Members(std::string& out, Inside) : out_(out) {}
+  void close() { out_.push_back('}'); }
+
+  void key(std::string_view key) {
+    if (!is_first_) out_.push_back(',');
+    is_first_ = false;
+    out_.append(key);
+  }
+  void text(std::string_view name, std::string_view value,
+            std::size_t bytes_max = limits::kFactBytesMax) {
+    if (value.empty()) return;
+    key(name);
+    appendShown(out_, cutText(value, bytes_max));
+  }
+  void number(std::string_view name, std::uint64_t value) {
+    key(name);
+    appendNumber(out_, value);
+  }
+  void microseconds(std::string_view name, Duration value) {
+    number(name, static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0)) / 1000);
+  }
+
+ private:
+  std::string& out_;
+  bool is_first_ = true;
+};
+
+void appendAddress(std::string& out, IpAddress address) {
+  out.push_back('"');
+  address.appendTo(out);
+  out.push_back('"');
+}
+
+void appendShadows(std::string& out, const std::vector<ShadowVerdict>& shadows) {
+  out.push_back('[');
+  for (std::size_t i = 0; i < std::min(shadows.size(), limits::kAuditShadowsMax); ++i) {
+    if (i > 0) out.push_back(',');
+    Members shadow(out);
+    shadow.text("\"filter\":", shadows[i].filter);
+    shadow.text("\"reason\":", reasonCode(shadows[i].reason));
+    shadow.text("\"rule\":", shadows[i].rule);
+    shadow.close();
+  }
+  out.push_back(']');
+}
+
+using Tags = std::vector<std::pair<std::string_view, std::string_view>>;
+
+// Strict readers refuse two keys that differ in case only: the tag that was set last counts.
+bool isSetAgain(const Tags& tags, std::size_t index) {
+  return std::any_of(
+      tags.begin() + static_cast<std::ptrdiff_t>(index) + 1, tags.end(),
+      [&](const auto& later) { return equalsIgnoreCase(later.first, tags[index].first); });
+}
+
+void appendTags(std::string& out, const Tags& tags) {
+  out.push_back('{');
+  std::size_t written = 0;
+  for (std::size_t i = 0; i < tags.size() && written < limits::kTagCountMax; ++i) {
+    if (isSetAgain(tags, i)) continue;
+    if (written++ > 0) out.push_back(',');
+    appendShown(out, cutText(tags[i].first, limits::kFactBytesMax));
+    out.push_back(':');
+    appendShown(out, cutText(tags[i].second, limits::kFactBytesMax));
+  }
+  out.push_back('}');
+}
+
+}  // namespace
+
+AuditRecord auditRecordOf(const Exchange& exchange) {
+  const Facts& facts = exchange.facts;
+  const Decision& decision = exchange.decision;
+  AuditRecord record;
+  record.address = exchange.client.address;
+  record.peer = exchange.client.peer.ip;
+  record.principal = facts.principal;
+  record.channel = facts.channel;
+  record.sender = facts.sender;
+  record.group = facts.group;
+  record.method = exchange.request.method_token;
+  record.path = exchange.request.target.path;
+  if (exchange.route != nullptr) record.route = exchange.route->name();
+  record.action = facts.action;
+  record.event_type = facts.event_type;
+  record.event_id = facts.event_id;
+  record.when = exchange.started_wall;
+  record.decision = decisionName(decision.kind);
+  record.reason = reasonCode(decision.reason);
+  record.filter = decision.filter;
+  record.rule = decision.rule;
+  record.detail = decision.why;
+  record.shadows = &decision.shadows;
+  record.request_id = exchange.request_id;
+  record.status = decision.status;
+  record.upstream_status = decision.upstream_status;
+  record.request_bytes = decision.request_body_bytes;
+  record.response_bytes = decision.response_body_bytes;
+  record.policy_time = decision.policy_time;
+  record.upstream_time = decision.upstream_time;
+  record.total_time = decision.total_time;
+  record.tags = &facts.tags;
+  return record;
+}
+
+AuditFormat::AuditFormat(const std::vector<std::string>& fields) {
+  constexpr std::array<std::pair<std::string_view, Lead>, 5> kLeads = {
+      {{"who", Lead::kWho},
+       {"what", Lead::kWhat},
+       {"when", Lead::kWhen},
+       {"why", Lead::kWhy},
+       {"request_id", Lead::kRequestId}}};
+  for (const std::string& field : fields) {
+    for (const auto& [name, lead] : kLeads) {
+      const bool is_new = std::find(leads_.begin(), leads_.end(), lead) == leads_.end();
+      if (name == field && is_new) leads_.push_back(lead);
+    }
+  }
+  if (leads_.empty()) {
+    for (const auto& [name, lead] : kLeads) leads_.push_back(lead);
+  }
+}
+
+void AuditFormat::append(std::string& out, const AuditRecord& record) {
+  out.push_back('{');
+  for (const Lead lead : leads_) {
+    switch (lead) {
+      case Lead::kWho:
+        appendWho(out, record);
+        break;
+      case Lead::kWhat:
+        appendWhat(out, record);
+        break;
+      case Lead::kWhen:
+        out.append("\"when\":\"").append(time_.format(record.when)).append("\"");
+        break;
+      case Lead::kWhy:
+        appendWhy(out, record);
+        break;
+      case Lead::kRequestId:
+        out.append("\"request_id\":");
+        appendShown(out, cutText(record.request_id, limits::kFactBytesMax));
+        break;
+    }
+    out.push_back(',');
+  }
+  appendRest(out, record);
+  out.append("}\n");
+}
+
+void AuditFormat::appendWho(std::string& out, const AuditRecord& record) {
+  out.append("\"who\":");
+  Members who(out);
+  if (record.address) {
+    who.key("\"address\":");
+    appendAddress(out, *record.address);
+  }
+  if (record.peer && record.peer != record.address) {
+    who.key("\"peer\":");
+    appendAddress(out, *record.peer);
+  }
+  who.text("\"principal\":", record.principal);
+  who.text("\"channel\":", record.channel);
+  who.text("\"sender\":", record.sender);
+  who.text("\"group\":", record.group);
+  who.close();
+}
+
+void AuditFormat::appendWhat(std::string& out, const AuditRecord& record) {
+  out.append("\"what\":");
+  Members what(out);
+  what.text("\"method\":", record.method, limits::kMethodBytesMax);
+  what.text("\"path\":", shownPath(record.path, scratch_), limits::kAuditPathBytesMax);
+  what.text("\"route\":", record.route);
+  what.text("\"action\":", record.action);
+  what.text("\"event_type\":", record.event_type);
+  what.text("\"event_id\":", record.event_id);
+  what.close();
+}
+
+void AuditFormat::appendWhy(std::string& out, const AuditRecord& record) {
+  out.append("\"why\":");
+  Members why(out);
+  why.text("\"filter\":", record.filter);
+  why.text("\"rule\":", record.rule);
+  why.text("\"detail\":", record.detail, limits::kAuditDetailBytesMax);
+  if (record.shadows != nullptr && !record.shadows->empty()) {
+    why.key("\"shadows\":");
+    appendShadows(out, *record.shadows);
+  }
+  why.close();
+}
+
+// The closed list that is always there, whatever leads. decision and reason are among it, so that a
+// record without `why` still tells what became of the exchange.
+void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
+  Members rest(out, Members::Inside{});
+  rest.text("\"decision\":", record.decision);
+  rest.text("\"reason\":", record.reason);
+  rest.text("\"approval_id\":", record.approval_id);
+  rest.text("\"policy\":", record.policy);
+  rest.number("\"status\":", record.status);
+  if (record.upstream_status != 0) rest.number("\"upstream_status\":", record.upstream_status);
+  rest.number("\"request_bytes\":", record.request_bytes);
+  rest.number("\"response_bytes\":", record.response_bytes);
+  rest.microseconds("\"policy_us\":", record.policy_time);
+  if (record.upstream_status != 0) {
+    rest.microseconds("\"upstream_us\":", record.upstream_time);
+  }
+  rest.microseconds("\"total_us\":", record.total_time);
+  if (record.tags != nullptr && !record.tags->empty()) {
+    rest.key("\"tags\":");
+    appendTags(out, *record.tags);
+  }
+  rest.text("\"trace_id\":", record.trace_id);
+}
+
+}  // namespace edgehold
