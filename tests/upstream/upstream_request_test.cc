@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+// The laws of a request on its way to an upstream: warm connections, what may be repeated,
+// deadlines. Thread: main only.
+#include "proxy/upstream/upstream_request.h"
+
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/fake_loop.h"
+#include "tests/support/fake_transport.h"
+
+namespace edgehold {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Hands out fake transports and remembers their other ends.
+struct FakeDialer final : Dialer {
+  std::vector<std::shared_ptr<FakePeer>> peers;
+
+  Result<std::unique_ptr<Transport>> dial(const UpstreamSpec&, const UpstreamAddress&,
+                                          const Endpoint& endpoint) override {
+    peers.push_back(std::make_shared<FakePeer>());
+    return std::make_unique<FakeTransport>(peers.back(), endpoint);
+  }
+  Async<Result<std::vector<IpAddress>>> resolve(const std::string&) override {
+    auto [async, resolver] = Async<Result<std::vector<IpAddress>>>::make();
+    resolver.resolve(fail(Reason::kUpstreamUnreachable, "no such host"));
+    return std::move(async);
+  }
+};
+
+struct Recorder final : UpstreamRequest::Events {
+  std::uint16_t status = 0;
+  std::string body;
+  bool has_ended = false;
+  std::optional<Error> error;
+  int drained = 0;
+
+  void onUpstreamHead(ResponseHead&& head) override { status = head.status; }
+  void onUpstreamBody(ByteView chunk) override { body += chunk; }
+  void onUpstreamEnd() override { has_ended = true; }
+  void onUpstreamError(Error what) override { error = std::move(what); }
+  void onUpstreamDrained() override { ++drained; }
+};
+
+class UpstreamRequestTest : public testing::Test {
+ protected:
+  UpstreamRequestTest() {
+    UpstreamSpec spec;
+    spec.name = "agent";
+    spec.addresses = {{"192.0.2.1", 80}};
+    pool_ = std::make_unique<UpstreamPool>(loop_, graveyard_, dialer_, spec);
+    head_.method_token = "GET";
+    head_.method = Method::kGet;
+    head_.target.text = head_.target.path = "/";
+    head_.headers.add("Host", "agent");
+  }
+
+  FakePeer& peer(std::size_t index) { return *dialer_.peers.at(index); }
+  void start(UpstreamRequest& request) { request.start(*pool_, head_, {10s, 10s}); }
+  // A whole exchange on the newest connection, so that it is warm afterwards.
+  void warmUp() {
+    Recorder recorder;
+    UpstreamRequest request(recorder);
+    start(request);
+    request.sendEnd();
+    peer(0).open();
+    loop_.settle();
+    peer(0).feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    loop_.settle();
+    ASSERT_TRUE(recorder.has_ended);
+  }
+
+  FakeLoop loop_;
+  Graveyard graveyard_{loop_};
+  FakeDialer dialer_;
+  std::unique_ptr<UpstreamPool> pool_;
+  RequestHead head_;
+};
+
+TEST_F(UpstreamRequestTest, SendsNothingBeforeTheConnectionIsOpen) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  EXPECT_EQ(peer(0).received, "");
+  EXPECT_FALSE(request.hasSent());
+  peer(0).open();
+  loop_.settle();
+  EXPECT_EQ(peer(0).received, "GET / HTTP/1.1\r\nHost: agent\r\n\r\n");
+  EXPECT_TRUE(request.hasSent());
+}
+
+TEST_F(UpstreamRequestTest, DeliversAnAnswerThatComesByteByByte) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  for (const char byte : std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")) {
+    peer(0).feed(std::string(1, byte));
+    loop_.settle();
+  }
+  EXPECT_EQ(recorder.status, 200);
+  EXPECT_EQ(recorder.body, "hi");
+  EXPECT_TRUE(recorder.has_ended);
+}
+
+TEST_F(UpstreamRequestTest, KeepsAConnectionWarmForTheNext) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  EXPECT_EQ(pool_->counts().reused, 1u);
+}
+
+TEST_F(UpstreamRequestTest, DropsAnIdleConnectionThatThePeerClosed) {
+  warmUp();
+  peer(0).end();
+  loop_.settle();
+  EXPECT_TRUE(peer(0).is_closed);
+  EXPECT_EQ(pool_->takeIdle(), nullptr);
+}
+
+TEST_F(UpstreamRequestTest, DropsAnIdleConnectionThatSpeaksOutOfTurn) {
+  warmUp();
+  peer(0).feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  loop_.settle();
+  EXPECT_EQ(pool_->takeIdle(), nullptr);
+}
+
+TEST_F(UpstreamRequestTest, DropsAnIdleConnectionBeforeThePeerWould) {
+  warmUp();
+  loop_.advance(pool_->spec().idle_timeout + 1ms);
+  EXPECT_TRUE(peer(0).is_closed);
+}
+
+TEST_F(UpstreamRequestTest, RepeatsAGetOnceWhenAWarmConnectionWasStale) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  peer(0).reset();
+  loop_.settle();
+  ASSERT_EQ(dialer_.peers.size(), 2u);
+  EXPECT_FALSE(recorder.error.has_value());
+  peer(1).open();
+  loop_.settle();
+  EXPECT_EQ(peer(1).received, "GET / HTTP/1.1\r\nHost: agent\r\n\r\n");
+}
+
+TEST_F(UpstreamRequestTest, NeverRepeatsAPost) {
+  warmUp();
+  head_.method = Method::kPost;
+  head_.method_token = "POST";
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  peer(0).reset();
+  loop_.settle();
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamReset);
+}
+
+TEST_F(UpstreamRequestTest, NeverRepeatsOnANewConnection) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  peer(0).reset();
+  loop_.settle();
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  EXPECT_TRUE(recorder.error.has_value());
+}
+
+TEST_F(UpstreamRequestTest, NeverRepeatsOnceAnAnswerHasBegun) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  peer(0).feed("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+  loop_.settle();
+  peer(0).reset();
+  loop_.settle();
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  EXPECT_TRUE(recorder.error.has_value());
+  EXPECT_FALSE(recorder.has_ended);
+}
+
+TEST_F(UpstreamRequestTest, GivesUpConnectingAtTheDeadline) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  loop_.advance(pool_->spec().connect_timeout + 1ms);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamUnreachable);
+}
+
+TEST_F(UpstreamRequestTest, GivesUpWaitingForTheFirstByteAtTheDeadline) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  loop_.advance(10s + 1ms);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamTimeout);
+}
+
+TEST_F(UpstreamRequestTest, DoesNotBlameTheUpstreamForASlowClient) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  peer(0).feed("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+  request.pauseResponse(true);
+  loop_.advance(60s);
+  EXPECT_FALSE(recorder.error.has_value());
+  request.pauseResponse(false);
+  loop_.settle();
+  peer(0).feed("cd");
+  EXPECT_TRUE(recorder.has_ended);
+}
+
+TEST_F(UpstreamRequestTest, StopsReadingWhilePaused) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  peer(0).feed("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+  request.pauseResponse(true);
+  peer(0).feed("cd");
+  EXPECT_EQ(recorder.body, "ab");
+  EXPECT_FALSE(peer(0).is_reading);
+  request.pauseResponse(false);
+  loop_.settle();
+  peer(0).deliver();
+  EXPECT_EQ(recorder.body, "abcd");
+}
+
+TEST_F(UpstreamRequestTest, ClosesTheConnectionWhenItIsGivenUpHalfWay) {
+  Recorder recorder;
+  {
+    UpstreamRequest request(recorder);
+    start(request);
+    request.sendEnd();
+    peer(0).open();
+    loop_.settle();
+  }
+  loop_.settle();
+  EXPECT_TRUE(peer(0).is_closed);
+  EXPECT_EQ(pool_->takeIdle(), nullptr);
+}
+
+TEST_F(UpstreamRequestTest, KeepsNoConnectionThatThePeerWillClose) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  peer(0).feed("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  loop_.settle();
+  EXPECT_TRUE(recorder.has_ended);
+  EXPECT_TRUE(peer(0).is_closed);
+}
+
+TEST_F(UpstreamRequestTest, EndsABodyWithoutLengthWhenThePeerCloses) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  peer(0).feed("HTTP/1.1 200 OK\r\n\r\nall of it");
+  EXPECT_FALSE(recorder.has_ended);
+  peer(0).end();
+  loop_.settle();
+  EXPECT_TRUE(recorder.has_ended);
+  EXPECT_EQ(recorder.body, "all of it");
+}
+
+TEST_F(UpstreamRequestTest, TellsWhenTheQueuedBodyHasLeft) {
+  head_.method = Method::kPost;
+  head_.method_token = "POST";
+  head_.body = BodyLength::known(8);
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  peer(0).open();
+  loop_.settle();
+  peer(0).send_room = 3;
+  const int drained = recorder.drained;
+  request.sendBody("12345678");
+  loop_.settle();
+  EXPECT_EQ(request.queuedBytes(), 5u);
+  EXPECT_EQ(recorder.drained, drained);
+  peer(0).makeRoom(100);
+  EXPECT_EQ(request.queuedBytes(), 0u);
+  EXPECT_EQ(recorder.drained, drained + 1);
+}
+
+TEST_F(UpstreamRequestTest, TellsAnUnresolvableHost) {
+  UpstreamSpec spec;
+  spec.addresses = {{"nowhere.invalid", 80}};
+  UpstreamPool pool(loop_, graveyard_, dialer_, spec);
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  request.start(pool, head_, {10s, 10s});
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamUnreachable);
+}
+
+}  // namespace
+}  // namespace edgehold
