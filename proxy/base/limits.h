@@ -17,6 +17,7 @@ inline constexpr std::size_t kTargetBytesMax = 8 * 1024;
 inline constexpr std::size_t kMethodBytesMax = 32;
 inline constexpr std::size_t kHeaderCountMax = 100;
 inline constexpr std::size_t kHeaderNameBytesMax = 256;
+inline constexpr std::size_t kRequestIdBytesMax = 64;
 // Chunked bodies (RFC 9112 7.1): the size line with its extensions, and the trailer section.
 inline constexpr std::size_t kChunkLineBytesMax = 256;
 inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;
@@ -76,7 +77,18 @@ inline constexpr std::size_t kRuleFilesMax = 256;
 // Configuration files.
 inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t kConfigDepthMax = 32;
+inline constexpr std::size_t kConfigNodesMax = 100'000;
 inline constexpr std::size_t kConfigErrorsMax = 100;
+inline constexpr std::size_t kListenersMax = 64;
+inline constexpr std::size_t kUpstreamsMax = 1000;
+inline constexpr std::size_t kUpstreamAddressesMax = 256;
+inline constexpr std::size_t kRoutesMax = 1000;
+inline constexpr std::size_t kRouteHostsMax = 1000;
+inline constexpr std::size_t kRouteFiltersMax = 64;
+inline constexpr std::size_t kWorkersMax = 512;
+inline constexpr std::size_t kSecretBytesMax = 64 * 1024;
+inline constexpr std::size_t kPolicyFilesMax = 1024;
+inline constexpr std::size_t kPolicyHistoryMax = 32;
 
 // Waits (defaults).
 inline constexpr auto kHandshakeTimeout = 10s;

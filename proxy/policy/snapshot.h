@@ -43,6 +43,11 @@ struct TimeoutSpec {
   std::chrono::nanoseconds drain = limits::kDrainTimeout;
 };
 
+// `reload:`. SIGHUP and the admin socket work in any case.
+struct ReloadSpec {
+  bool is_watched = false;  // a changed file is loaded by itself
+};
+
 // `security:` as the operator wrote it, after its defaults.
 struct SecuritySpec {
   int secret_rotate_days = 30;
@@ -56,6 +61,7 @@ class PolicySnapshot {
     std::string version;  // content hash of the effective policy, hexadecimal
     ServerSpec server;
     TimeoutSpec timeouts;
+    ReloadSpec reload;
     SecuritySpec security;
     AuditSpec audit;
     CidrSet trusted_proxies;
@@ -69,6 +75,7 @@ class PolicySnapshot {
   const std::string& version() const { return parts_.version; }
   const ServerSpec& server() const { return parts_.server; }
   const TimeoutSpec& timeouts() const { return parts_.timeouts; }
+  const ReloadSpec& reload() const { return parts_.reload; }
   const SecuritySpec& security() const { return parts_.security; }
   const AuditSpec& audit() const { return parts_.audit; }
   const CidrSet& trustedProxies() const { return parts_.trusted_proxies; }

@@ -64,7 +64,7 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     connection_.flushLater();
   }
   std::size_t queuedBytes() override { return codec().pull().size(); }
-  void onExchangeDone() override { connection_.endStream(*this); }
+  void onExchangeDone(const Decision&) override { connection_.endStream(*this); }
 
  private:
   ServerCodec& codec() { return *connection_.codec_; }
@@ -183,6 +183,9 @@ void ClientConnection::onTurnEnd() {
 
 void ClientConnection::flush() {
   Buffer& output = codec_->pull();
+  // Law 1 before politeness: what was decided but not recorded is not answered.
+  if (owes_record_ && station_.owesRecords()) return close();
+  owes_record_ = false;
   const bool had_output = !output.empty();
   while (!output.empty()) {
     const IoResult sent = transport_->send(output.view());
@@ -224,6 +227,7 @@ void ClientConnection::endStream(Stream& stream) {
   ended_.push_back(std::move(*found));  // it is on the stack above us
   streams_.erase(found);
   feeds_again_ = true;
+  owes_record_ = true;
   if (!is_closed_) flushLater();
 }
 

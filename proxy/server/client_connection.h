@@ -81,6 +81,7 @@ class ClientConnection final : public Mortal,
   bool is_closed_ = false;
   bool is_reading_ = true;
   bool has_input_ended_ = false;
+  bool owes_record_ = false;  // a decision of this turn is not known to be written
   bool feeds_again_ = false;  // credit or a finished response may let the codec go on
 };
 

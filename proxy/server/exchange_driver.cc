@@ -58,7 +58,8 @@ void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts
   const CidrSet& trusted = exchange.snapshot->trustedProxies();
   exchange.client.is_trusted_peer = !trusted.empty() && trusted.contains(facts.peer.ip);
   exchange.client.address = clientAddress(exchange.request.headers, facts.peer, trusted);
-  exchange.request_id = requestIdOf(exchange, station_);
+  exchange.request_id = requestIdFrom(exchange);
+  if (exchange.request_id.empty()) exchange.request_id = station_.newRequestId(exchange.arena);
   is_request_whole_ = !exchange.request.body.hasBody();
   step_ = Step::kHead;
   advance();
@@ -308,7 +309,7 @@ void ExchangeDriver::finish() {
   exchange.decision.total_time = station_.clock().now() - exchange.started;
   settle();
   if (walk_) walk_->finished();
-  station_.audit().record(exchange);
+  station_.record(exchange);
   const std::string_view route = exchange.route != nullptr ? exchange.route->name() : "";
   station_.metrics().exchangeDone(route, exchange.decision);
   station_.metrics().exchanges_open.add(-1);
@@ -317,8 +318,9 @@ void ExchangeDriver::finish() {
   status_wait_.reset();
   walk_.reset();
   pool_.reset();
+  Client& client = *std::exchange(client_, nullptr);
+  client.onExchangeDone(exchange.decision);
   exchange_.reset();  // an idle driver holds no body
-  std::exchange(client_, nullptr)->onExchangeDone();
 }
 
 void ExchangeDriver::settle() {

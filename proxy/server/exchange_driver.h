@@ -34,7 +34,7 @@ class ExchangeDriver final : private UpstreamRequest::Events {
     virtual std::size_t queuedBytes() = 0;
     // The decision is recorded and the driver idle. It may begin again or be destroyed, but only
     // when this call and those above it have returned.
-    virtual void onExchangeDone() = 0;
+    virtual void onExchangeDone(const Decision& decision) = 0;
   };
 
   explicit ExchangeDriver(Station& station) : station_(station), upstream_(*this) {}

@@ -3,9 +3,11 @@
 // Thread: one loop.
 #include "proxy/server/forwarding.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
+#include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/hop_by_hop.h"
 #include "proxy/observe/trace.h"
@@ -100,6 +102,17 @@ IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const Cidr
     hops.pop_back();
   }
   return address;
+}
+
+std::string_view requestIdFrom(const Exchange& exchange) {
+  if (!exchange.client.is_trusted_peer) return {};
+  const std::string_view sent =
+      exchange.request.headers.find(HeaderId::kXRequestId).value_or(std::string_view());
+  const bool is_plain = std::all_of(sent.begin(), sent.end(), [](char c) {
+    return isDigit(c) || (asciiLower(c) >= 'a' && asciiLower(c) <= 'z') || c == '-' || c == '_' ||
+           c == '.';
+  });
+  return is_plain && sent.size() <= limits::kRequestIdBytesMax ? sent : std::string_view();
 }
 
 void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random& random) {

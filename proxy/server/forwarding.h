@@ -18,6 +18,9 @@ namespace edgehold {
 // them. Without a trusted peer, the peer itself.
 IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const CidrSet& trusted);
 
+// What a trusted peer sent as X-Request-Id, if it is one (printable, bounded); else nothing.
+std::string_view requestIdFrom(const Exchange& exchange);
+
 // Turns exchange.request into what goes upstream: hop-by-hop, `Forwarded`, `X-Forwarded-*`,
 // identity and `x-openclaw-*` fields from the client are gone, ours are there. The body's bytes are
 // untouched.

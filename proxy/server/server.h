@@ -59,6 +59,7 @@ class Server final : private Operations {
   HoldStore& holds() override { return *holds_; }
   const MetricsRegistry& metrics() const override { return metrics_; }
 
+  void finishReload(std::shared_ptr<const Serving> next, ReloadReport& report);
   void onSignal(int number);
   void drain();
   void onWorkerDrained();

@@ -38,6 +38,19 @@ void Station::drain() {
   for (const auto& [name, pool] : pools_) pool->closeIdle();
 }
 
+void Station::record(const Exchange& exchange) {
+  const Decision& decision = exchange.decision;
+  needs_durable_record_ |= decision.kind == Decision::Kind::kHold || exchange.is_release;
+  const auto recorded = parts_.audit.record(exchange, exchange.snapshot->version());
+  if (!recorded) owes_records_ = true;
+}
+
+void Station::flushAudit() {
+  const bool is_durable = std::exchange(needs_durable_record_, false);
+  const auto flushed = is_durable ? parts_.audit.flushDurable() : parts_.audit.flush();
+  owes_records_ = !flushed.has_value();
+}
+
 std::string_view Station::newRequestId(Arena& arena) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   char* const place = arena.allocate(32);

@@ -52,6 +52,14 @@ class Station {
   // The pool of an upstream of the current snapshot; an exchange keeps it while it needs it.
   std::shared_ptr<UpstreamPool> pool(std::string_view upstream) const;
 
+  // Hands the turn's records to the kernel (to the disk, when one of them says that something was
+  // held or executed). Runs before any answer of the turn leaves.
+  void flushAudit();
+  // Records an exchange whose decision stands.
+  void record(const Exchange& exchange);
+  // The last flush failed: an answer whose record is missing must not leave.
+  bool owesRecords() const { return owes_records_; }
+
   bool isDraining() const { return is_draining_; }
   void drain();
 
@@ -66,6 +74,8 @@ class Station {
   std::shared_ptr<const PolicySnapshot> snapshot_;
   std::map<std::string, std::shared_ptr<UpstreamPool>, std::less<>> pools_;
   bool is_draining_ = false;
+  bool needs_durable_record_ = false;
+  bool owes_records_ = false;
   std::string date_;
   std::int64_t date_second_ = -1;
 };

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lua/runtime/rule_engines.h"
+#include "lua/runtime/rule_engine.h"
 #include "proxy/base/json.h"
 #include "proxy/base/random.h"
 #include "proxy/delivery/hold_release.h"
@@ -73,7 +73,6 @@ class Worker final : public HoldRelease::Executor {
   };
 
   void run();
-  void beforeOutput();
   void accept(std::size_t index, Fd fd, const Endpoint& peer);
   void closed(ClientConnection& connection);
   void reportDrained();
@@ -81,6 +80,7 @@ class Worker final : public HoldRelease::Executor {
   const std::size_t index_;
   EventLoop loop_;
   SystemRandom random_;
+  SystemClock rule_clock_;  // a rule's wall budget must see time pass within a turn
   JsonPool json_;
   RuleEngines rules_;
   TcpDialer dialer_;

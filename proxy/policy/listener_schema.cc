@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads listeners: address, TLS or clear text (one of them, in so many words).
+// Thread: main only.
+#include "proxy/policy/listener_schema.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proxy/base/limits.h"
+
+namespace edgehold {
+namespace {
+
+// An absolute path to a file that exists.
+std::string readFilePath(ConfigReader& reader, std::string_view key, SchemaScope& scope) {
+  const std::string path = reader.requiredText(key);
+  if (path.empty()) return {};
+  if (const auto found = scope.files.require(path); !found) {
+    reader.reject(key, found.error().message);
+  }
+  return scope.files.absolute(path);
+}
+
+CertificateSpec readCertificate(ConfigReader& reader, SchemaScope& scope) {
+  CertificateSpec spec;
+  spec.certificate_file = readFilePath(reader, "certificate", scope);
+  spec.key_file = readFilePath(reader, "key", scope);
+  return spec;
+}
+
+TlsSpec readTls(ConfigReader& tls, SchemaScope& scope) {
+  TlsSpec spec;
+  // The short form for the usual case: one certificate.
+  if (tls.has("certificate") || tls.has("key")) {
+    spec.certificates.push_back(readCertificate(tls, scope));
+  }
+  for (ConfigReader& entry : tls.children("certificates")) {
+    spec.certificates.push_back(readCertificate(entry, scope));
+    entry.finish();
+  }
+  if (spec.certificates.empty()) {
+    tls.reject("certificates", "at least one `{certificate: FILE, key: FILE}` is required");
+  }
+  spec.allows_tls12 = tls.choice<bool>("min_version", true, {{"1.2", true}, {"1.3", false}});
+  tls.finish();
+  return spec;
+}
+
+ListenerSpec readListener(ConfigReader& reader, SchemaScope& scope) {
+  ListenerSpec spec;
+  const std::string address = reader.requiredText("address");
+  if (const auto endpoint = Endpoint::parse(address)) {
+    spec.address = *endpoint;
+  } else if (!address.empty()) {
+    reader.reject("address",
+                  "expected an address and a port such as `0.0.0.0:8443` or `[::]:8443`"
+                  ", found " +
+                      quoteForMessage(address));
+  }
+  spec.name = reader.text("name", address);
+  if (reader.has("name")) checkName(reader, "name", spec.name);
+  spec.backlog = static_cast<int>(
+      reader.number("backlog", static_cast<std::uint64_t>(spec.backlog), 1, 65535));
+
+  // A wrong value is told once, not again as a missing `tls`.
+  const bool is_clear_text = reader.boolean("clear_text", reader.has("clear_text"));
+  auto tls = reader.child("tls");
+  spec.is_tls = reader.has("tls");
+  if (tls) spec.tls = readTls(*tls, scope);
+  if (spec.is_tls && is_clear_text) {
+    reader.reject("clear_text", "`tls` and `clear_text: true` exclude each other");
+  } else if (!spec.is_tls && !is_clear_text) {
+    reader.reject("tls", "required, unless `clear_text: true` is written");
+  }
+  reader.finish();
+  return spec;
+}
+
+}  // namespace
+
+std::vector<ListenerSpec> readListeners(ConfigReader& root, SchemaScope& scope) {
+  const ConfigNode* const node = root.find("listen");
+  if (node == nullptr) {
+    root.reject("listen", "required, but not given");
+    return {};
+  }
+  std::vector<ConfigReader> readers;
+  if (node->kind == ConfigNode::Kind::kMap) {
+    readers.push_back(*root.child("listen"));
+  } else {
+    readers = root.children("listen");
+    if (node->kind != ConfigNode::Kind::kScalar && node->items.empty()) {
+      root.reject("listen", "at least one listener is required");
+    }
+  }
+  if (readers.size() > limits::kListenersMax) {
+    root.reject("listen", "at most " + std::to_string(limits::kListenersMax) + " listeners");
+    return {};
+  }
+  std::vector<ListenerSpec> all;
+  for (ConfigReader& reader : readers) {
+    ListenerSpec spec = readListener(reader, scope);
+    const auto same = [&](const ListenerSpec& other) {
+      return other.name == spec.name || (spec.address.port != 0 && other.address == spec.address);
+    };
+    if (std::any_of(all.begin(), all.end(), same)) {
+      reader.reject("address", "another listener has the same address or name");
+    }
+    all.push_back(std::move(spec));
+  }
+  return all;
+}
+
+}  // namespace edgehold

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files behind one policy: reads them, keeps them for the length of one load, hashes what acts
+// and remembers what to watch.
+// Thread: main only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/config_node.h"
+#include "proxy/base/config_reader.h"
+#include "proxy/base/result.h"
+#include "proxy/exchange/filter_registry.h"
+
+namespace edgehold {
+
+class PolicyFileSet final : public PolicyFiles {
+ public:
+  // `directory` is the configuration file's; relative paths start there.
+  explicit PolicyFileSet(std::string directory);
+
+  std::string absolute(std::string_view path) const override;
+  Result<std::string> read(std::string_view path, std::size_t bytes_max) override;
+  const ConfigNode* config(std::string_view path, ConfigErrors& errors) override;
+  Result<std::vector<std::string>> list(std::string_view directory, std::string_view suffix,
+                                        std::size_t names_max) override;
+
+  // The file must exist and is watched, but its bytes are no part of the version: certificates are
+  // renewed, secrets rotate, and the policy stays the same.
+  Result<void> require(std::string_view path);
+  // Watched; it need not exist.
+  void watch(std::string_view path);
+  // Bytes that act and are in no file that read() has seen.
+  void contribute(std::string_view name, std::string_view bytes);
+
+  // SHA-256 over everything that acts, by name; its first 16 hexadecimal digits.
+  std::string version() const;
+  // Absolute paths of everything that was looked at.
+  std::vector<std::string> watched() const { return {watched_.begin(), watched_.end()}; }
+
+ private:
+  // How `path` is called in the version: a configuration that moves stays the same policy.
+  std::string nameOf(const std::string& absolute_path) const;
+
+  std::string directory_;
+  std::map<std::string, std::string> acting_;                     // by name; bytes
+  std::map<std::string, std::unique_ptr<ConfigNode>> documents_;  // by absolute path
+  std::set<std::string> watched_;
+};
+
+}  // namespace edgehold

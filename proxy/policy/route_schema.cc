@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads routes.
+// Thread: main only.
+#include "proxy/policy/route_schema.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proxy/base/config_units.h"
+#include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
+#include "proxy/policy/filter_schema.h"
+
+namespace edgehold {
+namespace {
+
+constexpr std::size_t kStreamedBodyBytesMax = std::size_t{1} << 40;
+
+// Requests are matched by their canonical path: a path that is none would match nothing.
+bool isCanonicalPath(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  const bool has_bad_byte = std::any_of(path.begin(), path.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte <= 0x20 || byte >= 0x7F || c == '?' || c == '#' || c == '\\' || c == '*';
+  });
+  if (has_bad_byte) return false;
+  const auto segments = split(path.substr(1), '/');
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const bool is_last = i + 1 == segments.size();
+    if ((segments[i].empty() && !is_last) || segments[i] == "." || segments[i] == "..")
+      return false;
+  }
+  return true;
+}
+
+// A name, an address or `*.suffix`, without a port.
+bool isRouteHost(std::string_view host) {
+  if (host.starts_with("*.")) host.remove_prefix(2);
+  if (host.empty() || host.starts_with('.') || host.size() > 253) return false;
+  return std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || isDigit(c) ||
+           std::string_view(".-_:[]").find(c) != std::string_view::npos;
+  });
+}
+
+std::vector<std::string> readHosts(ConfigReader& match) {
+  std::vector<std::string> hosts;
+  for (const std::string& written : match.texts("hosts")) {
+    std::string host = toLower(written);
+    const bool has_port = !host.starts_with('[') && host.find(':') != std::string::npos;
+    if (has_port || !isRouteHost(host)) {
+      match.reject("hosts",
+                   "expected a host such as `bot.example.com` or `*.example.com`, without "
+                   "a port, found " +
+                       quoteForMessage(written));
+    }
+    hosts.push_back(std::move(host));
+  }
+  if (hosts.size() > limits::kRouteHostsMax) {
+    match.reject("hosts", "at most " + std::to_string(limits::kRouteHostsMax) + " hosts");
+    hosts.clear();
+  }
+  return hosts;
+}
+
+RouteMatch readMatch(ConfigReader& route) {
+  RouteMatch spec;
+  spec.path = "/";
+  auto match = route.child("match");
+  if (!match) return spec;
+  spec.path = match->text("path", "/");
+  if (!isCanonicalPath(spec.path)) {
+    match->reject("path",
+                  "expected a canonical path such as `/hook`, found " + quoteForMessage(spec.path));
+  }
+  spec.is_prefix = !match->boolean("exact", false);
+  spec.hosts = readHosts(*match);
+  match->finish();
+  return spec;
+}
+
+RouteLimits readLimits(ConfigReader& route) {
+  RouteLimits spec;
+  auto reader = route.child("limits");
+  if (!reader) return spec;
+  spec.body_bytes_max = reader->bytes("body", spec.body_bytes_max, kStreamedBodyBytesMax);
+  spec.body_timeout = readWait(*reader, "body_timeout", spec.body_timeout);
+  spec.first_byte_timeout = readWait(*reader, "first_byte_timeout", spec.first_byte_timeout);
+  spec.response_idle_timeout =
+      readWait(*reader, "response_idle_timeout", spec.response_idle_timeout);
+  reader->finish();
+  return spec;
+}
+
+void checkUpstream(ConfigReader& route, const std::string& name,
+                   const std::vector<UpstreamSpec>& upstreams) {
+  if (name.empty()) return;
+  std::vector<std::string_view> names;
+  for (const UpstreamSpec& upstream : upstreams) names.push_back(upstream.name);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  std::string message = "unknown upstream " + quoteForMessage(name);
+  if (const auto nearest = nearestOf(name, names)) {
+    message.append(", did you mean `").append(*nearest).append("`?");
+  }
+  route.reject("upstream", message);
+}
+
+// Two routes with the same match: the second would never be taken.
+void checkMatchUnique(ConfigReader& reader, const RouteMatch& match,
+                      const std::vector<std::unique_ptr<const Route>>& routes) {
+  for (const auto& route : routes) {
+    const RouteMatch& other = route->match();
+    if (other.path == match.path && other.is_prefix == match.is_prefix &&
+        other.hosts == match.hosts) {
+      reader.reject("match", "the same match as route `" + route->name() + "`");
+      return;
+    }
+  }
+}
+
+void checkBodyBuffer(ConfigReader& reader, const Route& route) {
+  const std::size_t most = limits::kBufferedBodyBytesCeiling;
+  if (!route.collectsBody() || route.limits().body_bytes_max <= most) return;
+  reader.reject("limits", "a filter of this route reads the whole body: `body` must be at most `" +
+                              formatByteCount(most) + "`");
+}
+
+std::unique_ptr<const Route> readRoute(ConfigReader& reader, FilterSchema& filters,
+                                       const std::vector<UpstreamSpec>& upstreams) {
+  Route::Parts parts;
+  parts.name = reader.requiredText("name");
+  if (!parts.name.empty()) checkName(reader, "name", parts.name);
+  parts.match = readMatch(reader);
+  parts.upstream = reader.requiredText("upstream");
+  checkUpstream(reader, parts.upstream, upstreams);
+  parts.limits = readLimits(reader);
+  parts.filters =
+      filters.read(reader.find("filters"), reader.path() + ".filters", parts.name, reader.errors());
+  reader.finish();
+  return std::make_unique<const Route>(std::move(parts));
+}
+
+}  // namespace
+
+std::vector<std::unique_ptr<const Route>> readRoutes(ConfigReader& root, SchemaScope& scope,
+                                                     SecretSource& secrets,
+                                                     const SecurityBlock& security,
+                                                     const std::vector<UpstreamSpec>& upstreams) {
+  std::vector<std::unique_ptr<const Route>> routes;
+  const ConfigNode* default_filters = nullptr;
+  if (auto defaults = root.child("defaults")) {
+    default_filters = defaults->find("filters");
+    defaults->finish();
+  }
+  auto readers = root.children("routes");
+  if (readers.empty()) root.reject("routes", "at least one route is required");
+  if (readers.size() > limits::kRoutesMax) {
+    root.reject("routes", "at most " + std::to_string(limits::kRoutesMax) + " routes");
+    return routes;
+  }
+  FilterSchema filters(scope, secrets, security, default_filters);
+  for (ConfigReader& reader : readers) {
+    if (root.errors().isFull()) break;
+    auto route = readRoute(reader, filters, upstreams);
+    const auto same_name = [&](const auto& other) { return other->name() == route->name(); };
+    if (std::any_of(routes.begin(), routes.end(), same_name)) {
+      reader.reject("name", "another route has this name");
+    }
+    checkMatchUnique(reader, route->match(), routes);
+    checkBodyBuffer(reader, *route);
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
+}  // namespace edgehold

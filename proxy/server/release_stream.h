@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The asking side of a released hold: nobody is connected, so the upstream's answer is collected
+// for whoever comes with the status token. Thread: one loop (owned by the worker).
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "proxy/delivery/hold_release.h"
+#include "proxy/server/exchange_driver.h"
+#include "proxy/server/station.h"
+
+namespace edgehold {
+
+class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
+ public:
+  using OnDone = std::function<void(ReleaseStream&, ExecutionResult)>;
+
+  // `on_done` is called once; it must not destroy the stream before it has returned.
+  ReleaseStream(Station& station, StoredRequest request, OnDone on_done);
+
+  void start();
+
+ private:
+  void fill(Exchange& exchange) const;
+
+  // ExchangeDriver::Client
+  void credit(std::size_t) override {}
+  void sendContinue() override {}
+  void sendHead(const ResponseHead& head, bool for_head) override;
+  void sendBody(ByteView chunk) override;
+  void sendEnd() override { is_whole_ = true; }
+  void abort() override { is_cut_ = true; }
+  std::size_t queuedBytes() override { return 0; }
+  void onExchangeDone(const Decision& decision) override;
+
+  StoredRequest request_;
+  OnDone on_done_;
+  ExecutionResult result_;
+  bool is_whole_ = false;
+  bool is_cut_ = false;
+  ExchangeDriver driver_;
+};
+
+}  // namespace edgehold

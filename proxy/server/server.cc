@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Start, reload, drain and stop, behind server.h.
+// Thread: main only.
+#include "proxy/server/server.h"
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+#include <utility>
+
+#include "proxy/base/log.h"
+#include "proxy/net/socket.h"
+#include "proxy/server/privileges.h"
+#include "proxy/state/memory_counters.h"
+#include "proxy/state/sqlite_ledger.h"
+
+namespace edgehold {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kHousekeepingInterval = 1h;
+
+std::string joinLines(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) {
+    if (!text.empty()) text += '\n';
+    text += line;
+  }
+  return text;
+}
+
+void logWarnings(const PolicySnapshot& policy) {
+  for (const std::string& warning : policy.warnings()) LOG(WARNING) << warning;
+}
+
+}  // namespace
+
+Server::Server(const Options& options, const LoadTools& tools)
+    : options_(options),
+      tools_(tools),
+      started_(tools.clock.wallNow()),
+      metrics_(options.program_version) {}
+
+Server::~Server() {
+  release_.reset();  // sends nothing more to workers that are about to end
+  for (const auto& worker : workers_) worker->stop();
+  workers_.clear();
+}
+
+Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadTools& tools) {
+  std::unique_ptr<Server> server(new Server(options, tools));
+  LoadResult loaded = loadPolicy(options.config_file, tools);
+  if (loaded.snapshot == nullptr) return fail(joinLines(loaded.errors));
+  TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot)));
+  logWarnings(*server->serving_->policy);
+  // Signals first: every thread started after this inherits the mask.
+  server->signals_ =
+      std::make_unique<Signals>(server->loop_, std::vector<int>{SIGTERM, SIGINT, SIGHUP, SIGUSR1},
+                                [raw = server.get()](int number) { raw->onSignal(number); });
+  TRY(server->openState());
+  TRY(server->bindListeners());
+  TRY(server->startWorkers());
+  return server;
+}
+
+Result<void> Server::openState() {
+  const PolicySnapshot& policy = *serving_->policy;
+  TRY_ASSIGN(audit_, AuditFile::open(policy.audit(), tools_.clock.wallNow()));
+  audit_->removeExpired(tools_.clock.wallNow());
+  counters_ = std::make_unique<MemoryCounters>(policy.counterEntries(), random_);
+  TRY_ASSIGN(ledger_, SqliteLedger::open(policy.server().state_directory));
+  holds_ = std::make_unique<HoldStore>(*ledger_);
+  status_page_ = std::make_unique<StatusPage>(*holds_);
+  metrics_.addCollector([this](Exposition& out) { audit_->render(out); });
+  return {};
+}
+
+Result<void> Server::bindListeners() {
+  const ServerSpec& spec = serving_->policy->server();
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t workers = spec.workers != 0 ? spec.workers : cores;
+  for (std::size_t i = 0; i < workers; ++i) {
+    workers_.push_back(
+        std::make_unique<Worker>(i,
+                                 Worker::Shared{*counters_, *ledger_, *holds_, *audit_, resolver_,
+                                                *status_page_, metrics_.addWorker()},
+                                 serving_));
+  }
+  for (std::size_t index = 0; index < spec.listeners.size(); ++index) {
+    const ListenerSpec& listener = spec.listeners[index];
+    Endpoint address = listener.address;
+    for (const auto& worker : workers_) {
+      TRY_ASSIGN(Fd fd, listenOn(address, listener.backlog));
+      address = localEndpoint(fd);  // all workers share the port that the first one got
+      worker->listen(std::move(fd), index);
+    }
+    listening_.push_back((listener.is_tls ? "https://" : "http://") + address.toString());
+  }
+  TRY_ASSIGN(admin_, Admin::make(loop_, spec.admin, *this));
+  return becomeUser(spec.user);
+}
+
+Result<void> Server::startWorkers() {
+  std::vector<HoldRelease::Executor*> executors;
+  for (const auto& worker : workers_) {
+    worker->start();
+    executors.push_back(worker.get());
+  }
+  release_ = std::make_unique<HoldRelease>(loop_, *holds_, *ledger_, *executors.front());
+  hourly_ = loop_.makeTimer([this] { everyHour(); });
+  hourly_->arm(kHousekeepingInterval);
+  metrics_.reloadSucceeded(tools_.clock.wallNow(), serving_->policy->version());
+  last_reload_ = tools_.clock.wallNow();
+  for (const std::string& listener : listening_) LOG(INFO) << "listening on " << listener;
+  LOG(INFO) << "policy " << serving_->policy->version() << " in force, " << workers_.size()
+            << " workers";
+  is_started_ = true;
+  return {};
+}
+
+void Server::run() { loop_.run(); }
+
+ServerStatus Server::status() const {
+  const PolicySnapshot& policy = *serving_->policy;
+  return {.program_version = options_.program_version,
+          .policy_version = policy.version(),
+          .config_file = options_.config_file,
+          .started = started_,
+          .is_ready = isReady(),
+          .is_draining = is_draining_,
+          .workers = workers_.size(),
+          .listeners = listening_,
+          .is_last_reload_ok = last_reload_error_.empty(),
+          .last_reload_error = last_reload_error_,
+          .last_reload = last_reload_,
+          .is_audit_healthy = audit_->isHealthy(),
+          .warnings = policy.warnings()};
+}
+
+bool Server::isReady() const { return is_started_ && !is_draining_ && audit_->isHealthy(); }
+
+ReloadReport Server::reload() {
+  ReloadReport report;
+  std::shared_ptr<const Serving> next;
+  LoadResult loaded = loadPolicy(options_.config_file, tools_);
+  report.errors = std::move(loaded.errors);
+  if (loaded.snapshot != nullptr) {
+    const auto reloadable = checkReloadable(*serving_->policy, *loaded.snapshot);
+    auto made = Serving::make(std::move(loaded.snapshot));
+    if (!reloadable) {
+      report.errors.push_back(reloadable.error().message);
+    } else if (!made) {
+      report.errors.push_back(made.error().message);
+    } else {
+      next = std::move(*made);
+    }
+  }
+  finishReload(std::move(next), report);
+  return report;
+}
+
+void Server::finishReload(std::shared_ptr<const Serving> next, ReloadReport& report) {
+  last_reload_ = tools_.clock.wallNow();
+  last_reload_error_ = report.errors.empty() ? "" : report.errors.front();
+  if (next == nullptr) {
+    metrics_.reloadFailed(last_reload_);
+    report.version = serving_->policy->version();
+    for (const std::string& error : report.errors) LOG(ERROR) << "reload refused: " << error;
+    return;
+  }
+  report.has_changed = next->policy->version() != serving_->policy->version();
+  report.version = next->policy->version();
+  report.warnings = next->policy->warnings();
+  serving_ = std::move(next);
+  audit_->adopt(serving_->policy->audit());
+  for (const auto& worker : workers_) worker->adopt(serving_);
+  metrics_.reloadSucceeded(last_reload_, report.version);
+  logWarnings(*serving_->policy);
+  LOG(INFO) << "policy " << report.version << " in force";
+}
+
+void Server::onSignal(int number) {
+  switch (number) {
+    case SIGHUP:
+      reload();
+      return;
+    case SIGUSR1: {
+      const auto reopened = audit_->reopen(tools_.clock.wallNow());
+      if (!reopened) LOG(ERROR) << "cannot reopen the audit log: " << reopened.error().message;
+      return;
+    }
+    default:
+      if (is_draining_) {
+        LOG(WARNING) << "second signal: stopping now";
+        loop_.stop();
+        return;
+      }
+      drain();
+  }
+}
+
+void Server::drain() {
+  LOG(INFO) << "draining";
+  is_draining_ = true;  // readiness is false from here on
+  workers_draining_ = workers_.size();
+  drain_deadline_ = loop_.makeTimer([this] {
+    LOG(WARNING) << "drain deadline passed: cutting what is left";
+    loop_.stop();
+  });
+  drain_deadline_->arm(serving_->policy->timeouts().drain);
+  for (const auto& worker : workers_) {
+    worker->drain([this] { loop_.post([this] { onWorkerDrained(); }); });
+  }
+}
+
+void Server::onWorkerDrained() {
+  if (--workers_draining_ > 0) return;
+  LOG(INFO) << "drained";
+  loop_.stop();
+}
+
+void Server::everyHour() {
+  audit_->removeExpired(tools_.clock.wallNow());
+  hourly_->arm(kHousekeepingInterval);
+}
+
+}  // namespace edgehold

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A worker's thread and doors, behind worker.h.
+// Thread: one loop, but for what worker.h marks (any).
+#include "proxy/server/worker.h"
+
+#include <utility>
+
+#include <pthread.h>
+
+#include "proxy/base/log.h"
+#include "proxy/net/tcp_transport.h"
+#include "proxy/net/tls_transport.h"
+
+namespace edgehold {
+
+Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Serving> serving)
+    : index_(index),
+      rules_(rule_clock_),
+      dialer_(loop_, shared.resolver),
+      audit_(shared.audit, shared.metrics, loop_, serving->policy->audit().fields),
+      serving_(std::move(serving)),
+      station_({.loop = loop_,
+                .random = random_,
+                .dialer = dialer_,
+                .services = {.loop = loop_,
+                             .random = random_,
+                             .json = json_,
+                             .counters = shared.counters,
+                             .ledger = shared.ledger,
+                             .rules = rules_,
+                             .holds = shared.holds},
+                .audit = audit_,
+                .metrics = shared.metrics,
+                .status_page = shared.status_page},
+               serving_->policy) {
+  loop_.setBeforeOutput([this] { station_.flushAudit(); });
+}
+
+Worker::~Worker() {
+  stop();
+  join();
+  // The loop has ended: this thread may take down what lived on it.
+  doors_.clear();
+  for (auto& [key, connection] : connections_) connection->close();
+}
+
+void Worker::listen(Fd fd, std::size_t index) {
+  doors_.push_back({index, std::make_unique<Listener>(loop_, std::move(fd),
+                                                      [this, index](Fd accepted, Endpoint peer) {
+                                                        accept(index, std::move(accepted), peer);
+                                                      })});
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+  ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
+  loop_.run();
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::adopt(std::shared_ptr<const Serving> serving) {
+  loop_.post([this, serving = std::move(serving)]() mutable {
+    serving_ = std::move(serving);
+    audit_.adopt(serving_->policy->audit().fields);
+    station_.adopt(serving_->policy);
+  });
+}
+
+void Worker::accept(std::size_t index, Fd fd, const Endpoint& peer) {
+  const auto& tls = serving_->tls[index];
+  std::unique_ptr<Transport> transport;
+  if (tls != nullptr) {
+    transport = std::make_unique<TlsTransport>(loop_, std::move(fd), peer, tls);
+  } else {
+    transport = std::make_unique<TcpTransport>(loop_, std::move(fd), peer, /*is_connecting=*/false);
+  }
+  auto connection = std::make_unique<ClientConnection>(
+      station_, std::move(transport), [this](ClientConnection& ended) { closed(ended); });
+  ClientConnection& started = *connection;
+  connections_.emplace(&started, std::move(connection));
+  started.start();
+}
+
+void Worker::closed(ClientConnection& connection) {
+  const auto found = connections_.find(&connection);
+  CHECK(found != connections_.end());
+  station_.graveyard().bury(std::move(found->second));
+  connections_.erase(found);
+  reportDrained();
+}
+
+void Worker::drain(std::function<void()> on_drained) {
+  loop_.post([this, on_drained = std::move(on_drained)] {
+    doors_.clear();
+    on_drained_ = on_drained;
+    station_.drain();
+    // drain() may close a connection at the end of this turn, never within the call.
+    for (const auto& [key, connection] : connections_) connection->drain();
+    reportDrained();
+  });
+}
+
+void Worker::reportDrained() {
+  if (!on_drained_ || !connections_.empty() || !releases_.empty()) return;
+  std::exchange(on_drained_, nullptr)();
+}
+
+void Worker::execute(StoredRequest request, std::function<void(ExecutionResult)> done) {
+  loop_.post([this, request = std::move(request), done = std::move(done)] {
+    auto stream = std::make_unique<ReleaseStream>(
+        station_, request, [this, done](ReleaseStream& ended, ExecutionResult result) {
+          const auto found = releases_.find(&ended);
+          station_.graveyard().bury(std::move(found->second));
+          releases_.erase(found);
+          done(std::move(result));
+          reportDrained();
+        });
+    ReleaseStream& started = *stream;
+    releases_.emplace(&started, std::move(stream));
+    started.start();
+  });
+}
+
+}  // namespace edgehold

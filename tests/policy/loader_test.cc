@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: Apache-2.0
+// Laws of the whole document: what a configuration becomes, and what every mistake says.
+// Thread: main only.
+#include "proxy/policy/loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/policy/policy_fakes.h"
+
+namespace edgehold {
+namespace {
+
+using std::chrono_literals::operator""s;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr std::string_view kHead =
+    "listen: {address: \"127.0.0.1:0\", clear_text: true}\n"
+    "upstreams: {agent: {url: \"http://127.0.0.1:18789\"}}\n";
+constexpr std::string_view kRoute = "routes: [{name: all, upstream: agent}]\n";
+
+// The operator's own words (the design's block, to the letter).
+constexpr std::string_view kSecurity = R"(security:
+  secrets:
+    store: "kms_or_vault"          # avoid hardcoding in configs
+    rotate_days: 30
+  network:
+    allowlist_ips: ["203.0.113.0/24"]
+    deny_public_admin: true
+  actions:
+    require_approval_for: ["mass_send", "bulk_delete", "permission_change"]
+    rate_limit_per_minute: 120
+  audit:
+    retention_days: 30
+    fields: ["who", "what", "when", "why", "request_id"]
+)";
+
+class LoaderTest : public ::testing::Test {
+ protected:
+  LoadResult load(const std::string& text) {
+    LoadResult result = loadPolicyText(text, folder_.at("e.yaml"), tools());
+    // Short messages: every one starts with the folder of this run.
+    for (std::string& error : result.errors) {
+      if (error.starts_with(folder_.path() + "/")) error.erase(0, folder_.path().size() + 1);
+    }
+    EXPECT_EQ(result.snapshot == nullptr, !result.errors.empty());
+    return result;
+  }
+  // A document whose errors are wanted: whole but for `text`.
+  std::vector<std::string> errorsOf(const std::string& text) { return load(text).errors; }
+  LoadResult loadRoute(const std::string& route) {
+    return load(std::string(kHead) + "routes:\n- name: r\n  upstream: agent\n" + route);
+  }
+  LoadTools tools() { return {fakes_.registry(), clock_, nullptr}; }
+
+  static std::vector<std::string> namesOf(const Route& route) {
+    std::vector<std::string> names;
+    for (const ChainEntry& entry : route.chain().entries()) names.push_back(entry.name);
+    return names;
+  }
+
+  TempFolder folder_;
+  FakeClock clock_;
+  FakeRegistry fakes_;
+};
+
+TEST_F(LoaderTest, FillsDefaults) {
+  const auto result = load(std::string(kHead) + std::string(kRoute));
+  ASSERT_THAT(result.errors, IsEmpty());
+  const PolicySnapshot& snapshot = *result.snapshot;
+  EXPECT_EQ(snapshot.version().size(), 16u);
+  ASSERT_EQ(snapshot.server().listeners.size(), 1u);
+  EXPECT_FALSE(snapshot.server().listeners[0].is_tls);
+  EXPECT_EQ(snapshot.server().workers, 0u);
+  EXPECT_EQ(snapshot.server().state_directory, "/var/lib/edgehold");
+  EXPECT_EQ(snapshot.server().admin.socket_path, "/var/lib/edgehold/admin.sock");
+  EXPECT_FALSE(snapshot.server().admin.address.has_value());
+  EXPECT_EQ(snapshot.audit().path, "/var/lib/edgehold/audit.jsonl");
+  EXPECT_TRUE(snapshot.security().deny_public_admin);
+  EXPECT_FALSE(snapshot.reload().is_watched);
+  EXPECT_EQ(snapshot.timeouts().head, limits::kHeadTimeout);
+  ASSERT_EQ(snapshot.routes().size(), 1u);
+  EXPECT_EQ(snapshot.routes()[0]->limits().body_bytes_max, limits::kBodyBytesDefault);
+  EXPECT_EQ(snapshot.match("any.host", "/any/path"), snapshot.routes()[0].get());
+  EXPECT_THAT(snapshot.warnings(), IsEmpty());
+}
+
+TEST_F(LoaderTest, ReadsEveryKey) {
+  for (const char* const file : {"c.pem", "k.pem", "ca.pem"}) folder_.write(file, "x");
+  const auto result = load(R"(
+listen:
+  - {name: public, address: "0.0.0.0:8443", backlog: 100, tls: {certificate: c.pem, key: k.pem, min_version: "1.3"}}
+  - {address: "[::1]:8080", clear_text: true}
+admin: {socket: run/admin.sock, address: "127.0.0.1:9901"}
+workers: 2
+user: edgehold
+state: {directory: state, counter_entries: 2048}
+trusted_proxies: ["10.0.0.0/8", "2001:db8::/32"]
+timeouts: {handshake: 1s, head: 2s, idle: 3s, write: 4s, drain: 5s}
+reload: {watch: true}
+audit: {path: "-", durability: disk, rotate: {size: 1MiB, daily: false}}
+upstreams:
+  agent:
+    urls: ["https://a.example", "https://[2001:db8::1]:8443"]
+    tls: {ca: ca.pem, server_name: agent.example}
+    host: agent.example:8443
+    connect_timeout: 1s
+    idle_timeout: 2s
+    idle_connections: 7
+routes:
+  - name: hook
+    match: {path: /hook, hosts: [Bot.Example, "*.example.org"], exact: true}
+    upstream: agent
+    limits: {body: 2MiB, body_timeout: 1s, first_byte_timeout: 2s, response_idle_timeout: 3s}
+)");
+  ASSERT_THAT(result.errors, IsEmpty());
+  const PolicySnapshot& snapshot = *result.snapshot;
+  const ServerSpec& server = snapshot.server();
+  ASSERT_EQ(server.listeners.size(), 2u);
+  EXPECT_EQ(server.listeners[0].name, "public");
+  EXPECT_EQ(server.listeners[0].backlog, 100);
+  EXPECT_TRUE(server.listeners[0].is_tls);
+  EXPECT_FALSE(server.listeners[0].tls.allows_tls12);
+  EXPECT_EQ(server.listeners[0].tls.certificates[0].key_file, folder_.at("k.pem"));
+  EXPECT_EQ(server.listeners[1].name, "[::1]:8080");
+  EXPECT_EQ(server.admin.socket_path, folder_.at("run/admin.sock"));
+  EXPECT_EQ(server.admin.address->toString(), "127.0.0.1:9901");
+  EXPECT_EQ(server.workers, 2u);
+  EXPECT_EQ(server.user, "edgehold");
+  EXPECT_EQ(server.state_directory, folder_.at("state"));
+  EXPECT_EQ(snapshot.counterEntries(), 2048u);
+  EXPECT_TRUE(snapshot.trustedProxies().contains(*IpAddress::parse("10.1.2.3")));
+  EXPECT_EQ(snapshot.timeouts().drain, 5s);
+  EXPECT_TRUE(snapshot.reload().is_watched);
+  EXPECT_EQ(snapshot.audit().path, "-");
+  EXPECT_EQ(snapshot.audit().durability, AuditSpec::Durability::kDisk);
+  EXPECT_EQ(snapshot.audit().rotate_bytes, 1u << 20);
+  EXPECT_FALSE(snapshot.audit().rotate_daily);
+  const UpstreamSpec& upstream = snapshot.upstreams().at(0);
+  EXPECT_THAT(upstream.addresses,
+              ElementsAre(UpstreamAddress{"a.example", 443}, UpstreamAddress{"2001:db8::1", 8443}));
+  EXPECT_TRUE(upstream.is_tls);
+  EXPECT_EQ(upstream.tls.ca_file, folder_.at("ca.pem"));
+  EXPECT_EQ(upstream.tls.server_name, "agent.example");
+  EXPECT_TRUE(upstream.tls.verify);
+  EXPECT_EQ(upstream.host, "agent.example:8443");
+  EXPECT_EQ(upstream.idle_connections_max, 7u);
+  const Route& route = *snapshot.routes().at(0);
+  EXPECT_EQ(route.upstream(), "agent");
+  EXPECT_EQ(route.limits().body_bytes_max, 2u << 20);
+  EXPECT_EQ(route.limits().response_idle_timeout, 3s);
+  EXPECT_EQ(snapshot.match("bot.example:8443", "/hook"), &route);
+  EXPECT_EQ(snapshot.match("x.example.org", "/hook"), &route);
+  EXPECT_EQ(snapshot.match("bot.example", "/hook/x"), nullptr);
+}
+
+TEST_F(LoaderTest, TellsEveryMistakeAtOnceInFileOrder) {
+  const auto errors = errorsOf(
+      "lisen: {address: \"127.0.0.1:0\", clear_text: true}\n"         // 1
+      "listen: {address: \"127.0.0.1\", clear_text: yes}\n"           // 2
+      "workers: 0x2\n"                                                // 3
+      "timeouts: {head: 10, idle: 5mins, write: 0s}\n"                // 4
+      "trusted_proxies: [10.0.0.1/8]\n"                               // 5
+      "upstreams: {agent: {url: \"ftp://x\", connect_timout: 5s}}\n"  // 6
+      "routes:\n"                                                     // 7
+      "- name: a b\n"                                                 // 8
+      "  upstream: agnt\n"                                            // 9
+      "  limits: {body: 64KB}\n"                                      // 10
+      "  filters:\n"                                                  // 11
+      "  - rate_limt: {}\n"                                           // 12
+      "  - dedupe: {mode: shado, windw: 5}\n");                       // 13
+  EXPECT_THAT(
+      errors,
+      ElementsAre(
+          "e.yaml:1:1: unknown key `lisen`, did you mean `listen`?",
+          "e.yaml:2:19: listen.address: expected an address and a port such as `0.0.0.0:8443` or "
+          "`[::]:8443`, found `127.0.0.1`",
+          "e.yaml:2:44: listen.clear_text: expected `true` or `false`, found `yes`",
+          HasSubstr("e.yaml:3:10: workers: expected a whole number, found `0x2`"),
+          "e.yaml:4:18: timeouts.head: `10` has no unit, write `10s`",
+          "e.yaml:4:28: timeouts.idle: unknown unit `mins`, write `5m`",
+          "e.yaml:4:42: timeouts.write: must be longer than zero",
+          HasSubstr("e.yaml:5:18: trusted_proxies: `10.0.0.1/8`: "),
+          HasSubstr("e.yaml:6:26: upstreams.agent.url: expected a URL such as"),
+          "e.yaml:6:37: upstreams.agent: unknown key `connect_timout`, did you mean "
+          "`connect_timeout`?",
+          HasSubstr("e.yaml:8:9: routes[0].name: a name is made of letters"),
+          "e.yaml:9:13: routes[0].upstream: unknown upstream `agnt`, did you mean `agent`?",
+          "e.yaml:10:18: routes[0].limits.body: unknown unit `KB`, write `64KiB`",
+          "e.yaml:12:5: routes[0].filters[0]: unknown filter `rate_limt`, did you mean "
+          "`rate_limit`?",
+          HasSubstr("e.yaml:13:20: routes[0].filters[1].dedupe.mode: expected `enforce`"),
+          HasSubstr("e.yaml:13:27: routes[0].filters[1].dedupe: unknown key `windw`")))
+      << ::testing::PrintToString(errors);
+}
+
+struct Mistake {
+  std::string text;
+  std::string message;
+};
+
+TEST_F(LoaderTest, NamesEachMistakeOfTheDocument) {
+  const std::string head(kHead);
+  const std::string route(kRoute);
+  const std::string upstreams = "upstreams: {agent: {url: \"http://127.0.0.1:1\"}}\n";
+  for (const Mistake& row : {
+           Mistake{route + upstreams, "listen: required, but not given"},
+           {"listen: []\n" + route + upstreams, "listen: at least one listener is required"},
+           {"listen: {address: \"1.2.3.4:1\"}\n" + route + upstreams,
+            "listen.tls: required, unless `clear_text: true` is written"},
+           {"listen: {address: \"1.2.3.4:1\", tls: {}}\n" + route + upstreams,
+            "at least one `{certificate: FILE, key: FILE}`"},
+           {"listen: {address: \"1.2.3.4:1\", tls: {certificate: no.pem, key: no.key}}\n" + route +
+                upstreams,
+            "No such file or directory"},
+           {"listen: [{address: \"1.2.3.4:1\", clear_text: true}, {address: \"1.2.3.4:1\", "
+            "clear_text: true}]\n" +
+                route + upstreams,
+            "another listener has the same address or name"},
+           {head, "routes: at least one route is required"},
+           {head + "routes: [{upstream: agent}]\n", "routes[0].name: required"},
+           {head + "routes: [{name: a}]\n", "routes[0].upstream: required"},
+           {head + "routes: [{name: a, upstream: agent}, {name: a, upstream: agent, match: {path: "
+                   "/x}}]\n",
+            "another route has this name"},
+           {head + "routes: [{name: a, upstream: agent}, {name: b, upstream: agent}]\n",
+            "the same match as route `a`"},
+           {head + "routes: [{name: a, upstream: agent, match: {path: hook}}]\n",
+            "expected a canonical path"},
+           {head + "routes: [{name: a, upstream: agent, match: {path: /a/../b}}]\n",
+            "expected a canonical path"},
+           {head + "routes: [{name: a, upstream: agent, match: {path: /a//b}}]\n",
+            "expected a canonical path"},
+           {head + "routes: [{name: a, upstream: agent, match: {hosts: [\"a:80\"]}}]\n",
+            "without a port"},
+           {head + "routes: [{name: a, upstream: agent, limits: {body: 65MiB}, filters: "
+                   "[{channel: {whole_body: true}}]}]\n",
+            "must be at most `64MiB`"},
+           {"listen: {address: \"1.2.3.4:1\", clear_text: true}\n" + route,
+            "upstreams: at least one upstream is required"},
+           {head + route + "state: {directory: \"\"}\n", "state.directory: must not be empty"},
+           {head + route + "admin: {socket: " + std::string(108, 'x') + "}\n",
+            "is longer than 107 bytes"},
+           {head + route + "admin: {address: \"0.0.0.0:9901\"}\n",
+            "`security.network.deny_public_admin` is true: listen on `127.0.0.1`"},
+           {head + route + "admin: {address: localhost}\n", "expected an address and a port"},
+           {head + route + "audit: {rotate: {size: 1KiB}}\n", "must be at least `64KiB`"},
+           {head + route + "security: {network: {allowlist_ips: []}}\n", "names no network"},
+           {head + route + "security: {audit: {fields: [where]}}\n", "found `where`"},
+           {head + route + "security: {secrets: {store: disk}}\n", "expected `any`"},
+           {head + route +
+                "security: {secrets: {store: kms_or_vault}}\ndefaults: {filters: "
+                "[{channel: {secret: hunter2}}]}\n",
+            "accepts no literal secret"},
+       }) {
+    const auto errors = errorsOf(row.text);
+    EXPECT_THAT(errors, ::testing::Contains(HasSubstr(row.message))) << row.text;
+    EXPECT_THAT(errors, ::testing::Not(::testing::Contains(HasSubstr("hunter2"))));
+  }
+}
+
+TEST_F(LoaderTest, RefusesUrlsThatAreNoOrigin) {
+  for (const std::string url :
+       {"127.0.0.1:80", "http://", "http://a:0", "http://a:65536", "http://a:", "http://a/b",
+        "http://a?x", "http://u:p@a", "http://[::1", "http://[::1]x", "http://[1.2.3.4]",
+        "http://a b", "http://-a", "unix:///x"}) {
+    EXPECT_FALSE(loadPolicyText("listen: {address: \"1.2.3.4:1\", clear_text: true}\n" +
+                                    std::string(kRoute) + "upstreams: {agent: {url: \"" + url +
+                                    "\"}}\n",
+                                "e.yaml", tools())
+                     .errors.empty())
+        << url;
+  }
+}
+
+TEST_F(LoaderTest, SortsFiltersByRankAndKeepsTheOrderOfTheFileWithin) {
+  const auto result = loadRoute(
+      "  filters:\n"
+      "  - approval_hold: {}\n"
+      "  - rate_limit: {name: first}\n"
+      "  - dedupe\n"
+      "  - ip_access:\n"
+      "  - rate_limit: {name: second, mode: shadow, on_error: allow}\n"
+      "  - rate_limit\n"
+      "  - rate_limit\n");
+  ASSERT_THAT(result.errors, IsEmpty());
+  const Route& route = *result.snapshot->routes()[0];
+  EXPECT_THAT(namesOf(route), ElementsAre("ip_access", "dedupe", "first", "second", "rate_limit",
+                                          "rate_limit-2", "approval_hold"));
+  EXPECT_EQ(route.chain().entries()[2].mode, FilterMode::kEnforce);
+  EXPECT_EQ(route.chain().entries()[2].on_error, OnError::kDeny);
+  EXPECT_EQ(route.chain().entries()[3].mode, FilterMode::kShadow);
+  EXPECT_EQ(route.chain().entries()[3].on_error, OnError::kAllow);
+}
+
+TEST_F(LoaderTest, RefusesFiltersGivenTwiceThatMayNotRepeat) {
+  EXPECT_THAT(loadRoute("  filters: [dedupe: {}, dedupe: {name: again}]\n").errors,
+              ElementsAre(HasSubstr("routes[0].filters[1].dedupe: given twice")));
+}
+
+TEST_F(LoaderTest, RefusesEntriesOfTwoFilters) {
+  EXPECT_THAT(loadRoute("  filters:\n  - dedupe: {}\n    ip_access: {}\n").errors,
+              ElementsAre(HasSubstr("routes[0].filters[0]: expected one filter")));
+}
+
+TEST_F(LoaderTest, LeavesOutFiltersThatAreOff) {
+  const auto result = loadRoute("  filters: [dedupe: {mode: off}, ip_access: {}]\n");
+  ASSERT_THAT(result.errors, IsEmpty());
+  EXPECT_THAT(namesOf(*result.snapshot->routes()[0]), ElementsAre("ip_access"));
+}
+
+TEST_F(LoaderTest, PutsDefaultsBeforeARoutesOwnWhichMayReplaceThem) {
+  const auto result = load(std::string(kHead) +
+                           "defaults: {filters: [payload_cap: {max: 1}, rate_limit: {name: all}, "
+                           "dedupe: {}]}\n"
+                           "routes:\n"
+                           "- {name: plain, upstream: agent}\n"
+                           "- name: own\n"
+                           "  match: {path: /own}\n"
+                           "  upstream: agent\n"
+                           "  filters: [payload_cap: {max: 2}, rate_limit: {name: mine}, dedupe: "
+                           "{mode: off}]\n");
+  ASSERT_THAT(result.errors, IsEmpty());
+  EXPECT_THAT(namesOf(*result.snapshot->routes()[0]), ElementsAre("payload_cap", "dedupe", "all"));
+  EXPECT_THAT(namesOf(*result.snapshot->routes()[1]), ElementsAre("payload_cap", "all", "mine"));
+  EXPECT_EQ(fakes_.builtOf("payload_cap")[1].config.at("max"), "2");
+}
+
+TEST_F(LoaderTest, TellsAMistakeInTheDefaultsOnceHoweverManyRoutes) {
+  EXPECT_THAT(errorsOf(std::string(kHead) + "defaults: {filters: [payload_cap: {maxx: 1}]}\n"
+                                            "routes:\n"
+                                            "- {name: a, upstream: agent}\n"
+                                            "- {name: b, upstream: agent, match: {path: /b}}\n"),
+              ElementsAre(HasSubstr("defaults.filters[0].payload_cap: unknown key `maxx`")));
+}
+
+TEST_F(LoaderTest, AcceptsTheSecurityBlockAsItStandsAndEachLineActs) {
+  const auto result = load(std::string(kHead) + std::string(kSecurity) +
+                           "routes:\n"
+                           "- {name: a, upstream: agent}\n"
+                           "- name: b\n"
+                           "  match: {path: /b}\n"
+                           "  upstream: agent\n"
+                           "  filters: [ip_access: {deny: [203.0.113.7]}, action_class: {}, "
+                           "approval_hold: {actions: [deploy, mass_send], ttl: 5m}]\n");
+  ASSERT_THAT(result.errors, IsEmpty());
+  const PolicySnapshot& snapshot = *result.snapshot;
+  EXPECT_EQ(snapshot.security().secret_rotate_days, 30);
+  EXPECT_THAT(snapshot.security().require_approval_for,
+              ElementsAre("mass_send", "bulk_delete", "permission_change"));
+  EXPECT_EQ(snapshot.audit().retention_days, 30);
+  EXPECT_THAT(snapshot.audit().fields, ElementsAre("who", "what", "when", "why", "request_id"));
+
+  EXPECT_THAT(
+      namesOf(*snapshot.routes()[0]),
+      ElementsAre("security.allowlist_ips", "security.rate_limit", "security.require_approval"));
+  EXPECT_EQ(fakes_.builtOf("ip_access")[0].config.at("allow[0]"), "203.0.113.0/24");
+  EXPECT_EQ(fakes_.builtOf("rate_limit")[0].config.at("limits[0].rate"), "120/1m");
+  EXPECT_EQ(fakes_.builtOf("approval_hold")[0].config.at("actions[2]"), "permission_change");
+
+  // Both address lists apply; the route keeps one hold, with its own terms and all the actions.
+  EXPECT_THAT(namesOf(*snapshot.routes()[1]),
+              ElementsAre("security.allowlist_ips", "ip_access", "security.rate_limit",
+                          "action_class", "approval_hold"));
+  const auto hold = fakes_.builtOf("approval_hold")[1].config;
+  EXPECT_EQ(hold.at("ttl"), "5m");
+  EXPECT_EQ(hold.at("actions[0]"), "deploy");
+  EXPECT_EQ(hold.at("actions[3]"), "permission_change");
+  EXPECT_EQ(hold.count("actions[4]"), 0u);
+
+  EXPECT_THAT(snapshot.warnings(),
+              ElementsAre(HasSubstr("route `a`: nothing names the action of a request")));
+}
+
+TEST_F(LoaderTest, KeepsTheSecurityHoldWhateverARouteSays) {
+  for (const std::string own : {"approval_hold: {mode: off}", "approval_hold: {mode: shadow}",
+                                "ip_access: {mode: off}", "approval_hold: {on_error: allow}"}) {
+    const auto result = load(std::string(kHead) + std::string(kSecurity) +
+                             "routes: [{name: a, upstream: agent, filters: [" + own + "]}]\n");
+    ASSERT_THAT(result.errors, IsEmpty());
+    int enforced = 0;
+    for (const ChainEntry& entry : result.snapshot->routes()[0]->chain().entries()) {
+      const bool is_hold =
+          entry.name == "security.require_approval" || entry.name == "approval_hold";
+      if (is_hold && entry.mode == FilterMode::kEnforce && entry.on_error == OnError::kDeny) {
+        ++enforced;
+      }
+    }
+    EXPECT_EQ(enforced, 1) << own;
+    EXPECT_EQ(namesOf(*result.snapshot->routes()[0])[0], "security.allowlist_ips") << own;
+  }
+}
+
+TEST_F(LoaderTest, WarnsOfAPublicAdminListenerThatWasAskedFor) {
+  const auto result =
+      load(std::string(kHead) + std::string(kRoute) +
+           "admin: {address: \"0.0.0.0:9901\"}\nsecurity: {network: {deny_public_admin: false}}\n");
+  ASSERT_THAT(result.errors, IsEmpty());
+  EXPECT_THAT(result.snapshot->warnings(), ElementsAre(HasSubstr("asks for no credentials")));
+}
+
+TEST_F(LoaderTest, KeepsUnresolvedSecretsAsWarnings) {
+  const auto result = loadRoute("  filters: [channel: {secret: \"${env:NONE}\"}]\n");
+  ASSERT_THAT(result.errors, IsEmpty());
+  EXPECT_EQ(fakes_.builtOf("channel")[0].config.at("secret"), "0");
+  EXPECT_THAT(result.snapshot->warnings(), ElementsAre(HasSubstr("`${env:NONE}` does not")));
+}
+
+TEST_F(LoaderTest, TakesSecretLiteralsAsMistakes) {
+  const auto errors = loadRoute("  filters: [channel: {secret: hunter2}]\n").errors;
+  EXPECT_THAT(errors, ElementsAre(HasSubstr("routes[0].filters[0].channel.secret: a secret must "
+                                            "not be written here")));
+}
+
+TEST_F(LoaderTest, ChangesItsVersionWithEveryFileThatActs) {
+  folder_.write("rules/a.lua", "1");
+  folder_.write("list.txt", "1");
+  const auto version = [&] {
+    const auto result = loadRoute("  filters: [lua_rules: {folder: rules, file: list.txt}]\n");
+    EXPECT_THAT(result.errors, IsEmpty());
+    return result.snapshot == nullptr ? "" : result.snapshot->version();
+  };
+  const std::string first = version();
+  EXPECT_EQ(version(), first);
+  folder_.write("list.txt", "2");
+  const std::string second = version();
+  EXPECT_NE(second, first);
+  folder_.write("rules/b.lua", "1");
+  EXPECT_NE(version(), second);
+  folder_.write("rules/ignored.txt", "1");
+  std::filesystem::remove(folder_.at("rules/b.lua"));
+  EXPECT_EQ(version(), second);
+}
+
+TEST_F(LoaderTest, KeepsItsVersionWhenTheFolderMoves) {
+  TempFolder other;
+  const auto versionIn = [&](const TempFolder& folder) {
+    folder.write("list.txt", "1");
+    const std::string path =
+        folder.write("e.yaml", std::string(kHead) +
+                                   "routes: [{name: r, upstream: agent, filters: [lua_rules: "
+                                   "{file: list.txt}]}]\n");
+    return loadPolicy(path, tools()).snapshot->version();
+  };
+  EXPECT_EQ(versionIn(folder_), versionIn(other));
+}
+
+TEST_F(LoaderTest, NamesTheFileOfAMistakeInAnotherFile) {
+  folder_.write("actions.yaml", "a: 1\na: 2\n");
+  EXPECT_THAT(loadRoute("  filters: [action_class: {document: actions.yaml}]\n").errors,
+              ElementsAre("actions.yaml:2:1: duplicate key `a`"));
+}
+
+TEST_F(LoaderTest, ListsWhatToWatch) {
+  folder_.write("rules/a.lua", "1");
+  const std::string path = folder_.write(
+      "e.yaml",
+      std::string(kHead) +
+          "routes: [{name: r, upstream: agent, filters: [lua_rules: {folder: rules}]}]\n");
+  const auto result = loadPolicy(path, tools());
+  EXPECT_THAT(result.watched, ::testing::UnorderedElementsAre(path, folder_.at("rules")));
+}
+
+TEST_F(LoaderTest, SaysThatTheFileIsMissing) {
+  const auto result = loadPolicy(folder_.at("none.yaml"), tools());
+  EXPECT_EQ(result.snapshot, nullptr);
+  EXPECT_THAT(result.errors, ElementsAre(HasSubstr("none.yaml`: No such file")));
+}
+
+TEST_F(LoaderTest, RefusesMoreRoutesThanTheLimit) {
+  const auto withRoutes = [&](std::size_t count) {
+    std::string text = std::string(kHead) + "routes:\n";
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string n = std::to_string(i);
+      text += "- {name: r" + n + ", upstream: agent, match: {path: /" + n + "}}\n";
+    }
+    return errorsOf(text);
+  };
+  EXPECT_THAT(withRoutes(limits::kRoutesMax), IsEmpty());
+  EXPECT_THAT(withRoutes(limits::kRoutesMax + 1), ElementsAre(HasSubstr("at most 1000 routes")));
+}
+
+TEST_F(LoaderTest, LetsOnlyAStartChangeSocketsThreadsIdentityAndStores) {
+  const std::string base = std::string(kHead) + std::string(kRoute);
+  const auto running = load(base).snapshot;
+  EXPECT_TRUE(checkReloadable(*running, *load(base + "timeouts: {head: 1s}\n").snapshot));
+  const auto next = load(base +
+                         "workers: 3\nuser: x\nstate: {directory: /x, counter_entries: "
+                         "4096}\naudit: {path: /y}\nadmin: {socket: /z}\n")
+                        .snapshot;
+  const auto refused = checkReloadable(*running, *next);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().message,
+            "only a restart can change `admin`, `workers`, `user`, `state.directory`, "
+            "`state.counter_entries`, `audit.path`: nothing was changed");
+  const auto moved = load(
+                         "listen: {address: \"127.0.0.1:1\", clear_text: true}\n"
+                         "upstreams: {agent: {url: \"http://127.0.0.1:18789\"}}\n" +
+                         std::string(kRoute))
+                         .snapshot;
+  EXPECT_FALSE(checkReloadable(*running, *moved).has_value());
+}
+
+}  // namespace
+}  // namespace edgehold
