@@ -563,7 +563,7 @@ class Edgehold:
 def plain_config(upstream, filters=(), **more):
     """One clear-text listener, one route for all paths."""
     config = {
-        "listen": [{"address": "127.0.0.1:0"}],
+        "listen": [{"address": "127.0.0.1:0", "clear_text": True}],
         "admin": {"socket": "@DIR@/admin.sock"},
         "workers": 2,
         "state": {"directory": "@DIR@/state"},

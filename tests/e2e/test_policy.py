@@ -86,7 +86,7 @@ class Webhook(Case):
 
     def test_group_over_its_rate_is_told_when_to_come_back(self):
         client = self.start({"rate_limit": {"limits": [
-            {"key": ["group"], "rate": 3, "per": "1m", "burst": 3}]}})
+            {"key": "group", "rate": "3/1m", "burst": 3}]}})
         got = [self.post(client, event(i)) for i in range(5)]
         self.assertEqual([r.status for r in got], [200, 200, 200, 429, 429])
         self.assertProblem(got[3], 429, "rate_limited")
@@ -96,7 +96,7 @@ class Webhook(Case):
 
     def test_refused_signatures_never_spend_the_budget_of_a_group(self):
         client = self.start({"rate_limit": {"limits": [
-            {"key": ["group"], "rate": 2, "per": "1m", "burst": 2}]}})
+            {"key": "group", "rate": "2/1m", "burst": 2}]}})
         for i in range(10):
             self.assertEqual(self.post(client, event(i), secret="wrong").status, 401)
         self.assertEqual(self.post(client, event(1)).status, 200)
@@ -132,7 +132,7 @@ class Webhook(Case):
         self.assertEqual(self.post(self.client(proxy), body).status, 200)
         record = proxy.audit(1)[0]
         self.assertEqual(record["decision"], "allow")
-        self.assertEqual(record["shadow"][0]["reason"], "event_unknown")
+        self.assertEqual(record["why"]["shadows"][0]["reason"], "event_unknown")
 
 
 class Access(Case):
@@ -306,7 +306,7 @@ class Rules(Case):
         response = client.ask()
         self.assertProblem(response, 500, "rule_failed")
         self.assertNotIn(b"words", response.body)  # no rule name leaks
-        self.assertEqual(proxy.audit(1)[-1]["rule"], "words")
+        self.assertEqual(proxy.audit(1)[-1]["why"]["rule"], "words")
 
     def test_endless_rule_is_cut(self):
         _, proxy = self.start()

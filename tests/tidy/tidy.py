@@ -63,7 +63,7 @@ LEFTOVERS = [
 FORBIDDEN_CODE = [
     (r"\bstd::regex\b", "std::regex crashes on long subjects: use RE2 or a grammar of our own"),
     (r"\bstd::async\b|\bco_(await|yield|return)\b", "no std::async, no coroutines"),
-    (r"\bvolatile\b", "volatile is no synchronisation"),
+    (r"\bvolatile\b(?! std::sig_atomic_t)", "volatile is no synchronisation"),
     (r"\[=[\],]", "capture lists are explicit"),
     (r"\busing namespace\b(?! std::(chrono_)?literals| std::chrono_literals)", "no using namespace"),
     (r"\b(localtime|gmtime|strerror)\(", "not thread-safe"),
