@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/grammar.h"
 #include "proxy/http/list.h"
@@ -91,11 +92,16 @@ Result<void> Http1Framing::noteTransferEncoding(std::string_view value) {
 Result<void> Http1Framing::noteConnection(std::string_view value) {
   bool is_list = true;
   forEachListed(value, [this, &is_list](std::string_view token) {
+    ++connection_options_;
     if (!std::all_of(token.begin(), token.end(), isTokenByte)) is_list = false;
     if (equalsIgnoreCase(token, "close")) has_close_ = true;
     if (equalsIgnoreCase(token, "keep-alive")) has_keep_alive_ = true;
     if (equalsIgnoreCase(token, "upgrade")) has_upgrade_token_ = true;
   });
+  // Each name is looked for among all fields later: few names, or that is work for nothing.
+  if (connection_options_ > limits::kConnectionOptionsMax) {
+    return fail(Reason::kHeadTooLarge, "head: connection names too many fields");
+  }
   if (!is_list) return fail(Reason::kMalformedRequest, "head: connection is not a list of tokens");
   return {};
 }

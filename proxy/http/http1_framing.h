@@ -4,6 +4,7 @@
 // Thread: one loop (owned by the parser).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -47,6 +48,7 @@ class Http1Framing {
 
   std::uint64_t seen_ = 0;
   std::uint64_t length_ = 0;
+  std::size_t connection_options_ = 0;
   bool has_close_ = false;
   bool has_keep_alive_ = false;
   bool has_upgrade_token_ = false;

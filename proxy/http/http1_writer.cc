@@ -25,6 +25,7 @@ class Pen {
   ~Pen() { out_.commit(static_cast<std::size_t>(at_ - begin_)); }
 
   void put(ByteView bytes) {
+    if (bytes.empty()) return;  // memcpy must not see the null of an empty view
     std::memcpy(at_, bytes.data(), bytes.size());
     at_ += bytes.size();
   }
