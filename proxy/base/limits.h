@@ -74,6 +74,11 @@ inline constexpr std::size_t kRuleMemoryBytesDefault = 8 * 1024 * 1024;
 inline constexpr auto kRuleWallDefault = 5ms;
 inline constexpr std::size_t kRuleFileBytesMax = 256 * 1024;
 inline constexpr std::size_t kRuleFilesMax = 256;
+inline constexpr std::size_t kRuleIdBytesMax = 64;
+inline constexpr std::size_t kRuleReasonBytesMax = 256;
+inline constexpr auto kRuleHoldTtlMax = std::chrono::seconds(7 * 24h);
+inline constexpr std::size_t kRulePatternBytesMax = 1024;  // of regex.match
+inline constexpr std::size_t kRulePatternsMax = 64;        // kept compiled by one Lua state
 
 // Configuration files.
 inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;

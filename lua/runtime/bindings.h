@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What rules see of a request and how they answer: the names of the rule API, in C++.
+// lua/types/edgehold.lua describes the same for editors.
+// Thread: one loop.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "lua/runtime/rule_call.h"
+#include "lua/runtime/state.h"
+
+namespace edgehold {
+
+struct RuleVerdict {
+  enum class Kind : std::uint8_t { kAllow, kDeny, kHold };
+  Kind kind = Kind::kAllow;
+  std::string_view rule;    // its id; lives with the rule set; empty for allow
+  std::string_view reason;  // lives in the exchange's arena, bounded by limits::kFactBytesMax
+  std::optional<std::chrono::seconds> ttl;  // of a hold; nothing: the operator's default
+};
+
+// Sets the globals allow deny hold set_fact tag now ip json regex. REQUIRES: openSandbox().
+void openBindings(LuaState& state);
+// The parts of it, each a file.
+void openVerdicts(LuaState& state);
+void openRequests(LuaState& state);
+void openJson(LuaState& state);
+void openValues(LuaState& state);
+
+// Pushes the `request` object of the call under way. REQUIRES: not metered.
+void pushRequest(lua_State* raw);
+// Pushes a JSON value: scalars as Lua values, null as nil, containers as lazy objects.
+void pushJson(lua_State* raw, std::uint64_t generation, JsonValue value);
+
+// What `check` returned, on top of the stack. The reason still lies in Lua's memory. Errors:
+// kRuleFailed for anything that is no verdict.
+Result<RuleVerdict> readVerdict(lua_State* raw);
+
+}  // namespace edgehold

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The request that a Lua state works on just now. Objects given to rules carry its generation, so
+// that one kept past its call is dead and says so, instead of showing another request or freed
+// memory.
+// Thread: one loop.
+#pragma once
+
+#include <cstdint>
+
+#include "lua/runtime/state.h"
+#include "proxy/base/json.h"
+#include "proxy/exchange/exchange.h"
+
+namespace edgehold {
+
+struct RuleCall {
+  Exchange& exchange;
+  JsonPool& json;
+  std::uint64_t generation;
+  bool was_json_asked = false;
+};
+
+// The call under way. Raises a Lua error when there is none (a rule file that is being loaded).
+RuleCall& currentCall(lua_State* raw);
+// The same, which must be the one that `generation` was made in.
+RuleCall& liveCall(lua_State* raw, std::uint64_t generation);
+
+}  // namespace edgehold

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the rules of one set on requests: every rule in order, the first deny wins, then the first
+// hold, else allow. Whatever goes wrong in a rule is an error, never an allow.
+// Thread: one loop (each worker has its own).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "lua/runtime/bindings.h"
+#include "lua/runtime/rule_program.h"
+#include "lua/runtime/rule_set.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/json.h"
+#include "proxy/base/result.h"
+#include "proxy/exchange/exchange.h"
+#include "proxy/exchange/services.h"
+
+namespace edgehold {
+
+// What one rule has cost this worker so far.
+struct RuleCost {
+  std::string_view rule;  // lives with the rule set
+  std::uint64_t calls = 0;
+  std::uint64_t errors = 0;  // of these: failed or over budget
+  std::uint64_t denies = 0;
+  std::uint64_t holds = 0;
+  std::uint64_t instructions = 0;  // exact in sum, to about 100 for one call
+  Duration time{};
+  Duration time_max{};
+  std::size_t memory_bytes_max = 0;  // largest growth in one call
+};
+
+class RuleEngine {
+ public:
+  // `clock` must move while a rule runs (SystemClock). REQUIRES: both outlive the engine.
+  RuleEngine(const RuleSet& rules, const Clock& clock);
+
+  // Facts and tags that rules set are in exchange.facts afterwards (not in shadow mode). Errors:
+  // kRuleFailed, kRuleBudgetExceeded; failedRule() is the rule at fault.
+  Result<RuleVerdict> evaluate(Exchange& exchange, JsonPool& json);
+
+  // Of the last evaluate() that failed; lives with the rule set.
+  std::string_view failedRule() const { return failed_; }
+  // In the order of the rules.
+  const std::vector<RuleCost>& costs() const { return costs_; }
+
+ private:
+  Result<RuleVerdict> runAll(Exchange& exchange);
+  Result<RuleVerdict> run(std::size_t index, Exchange& exchange);
+  void account(std::size_t index, const LuaState::Usage& usage, const Result<RuleVerdict>& verdict);
+  void cleanUp();
+
+  const RuleSet& rules_;
+  const Clock& clock_;
+  std::unique_ptr<RuleProgram> program_;  // null until used, and after it held on to memory
+  std::uint64_t generation_ = 0;
+  std::string_view failed_;
+  std::vector<RuleCost> costs_;
+};
+
+// A worker's engines, one for each rule set in use.
+class RuleEngines {
+ public:
+  explicit RuleEngines(const Clock& clock) : clock_(clock) {}
+  RuleEngines(const RuleEngines&) = delete;
+  RuleEngines& operator=(const RuleEngines&) = delete;
+
+  // The engine of `rules`, made on first use. Dropped some time after the set is gone. The
+  // reference is good for the call.
+  RuleEngine& engineFor(const std::shared_ptr<const RuleSet>& rules);
+
+  Result<RuleVerdict> evaluate(const std::shared_ptr<const RuleSet>& rules, Exchange& exchange,
+                               Services& services) {
+    return engineFor(rules).evaluate(exchange, services.json);
+  }
+
+  // Drops the engines of sets that are gone.
+  void sweep();
+  std::size_t size() const { return entries_.size(); }
+
+  // fn(const RuleSet&, const RuleEngine&) for each live engine.
+  template <class Function>
+  void forEach(Function function) const {
+    for (const Entry& entry : entries_) {
+      if (const auto rules = entry.rules.lock()) function(*rules, *entry.engine);
+    }
+  }
+
+ private:
+  struct Entry {
+    const RuleSet* identity;
+    std::weak_ptr<const RuleSet> rules;  // tells a new set at the address of an old one
+    std::unique_ptr<RuleEngine> engine;
+  };
+
+  const Clock& clock_;
+  std::vector<Entry> entries_;  // few: one per live rule set
+};
+
+}  // namespace edgehold

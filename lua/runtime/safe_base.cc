@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Basic functions: Lua's own where they are safe, protected calls that let a spent budget through.
+// Thread: one loop.
+#include "lua/runtime/safe_base.h"
+
+#include "lua/runtime/state.h"
+
+namespace edgehold {
+namespace {
+
+int charged(lua_State* raw) {
+  chargeArguments(raw);
+  return lua_tocfunction(raw, lua_upvalueindex(1))(raw);
+}
+
+// pcall(f, ...)
+int protectedCall(lua_State* raw) {
+  luaL_checkany(raw, 1);
+  lua_pushboolean(raw, 1);
+  lua_insert(raw, 1);
+  const int status = lua_pcall(raw, lua_gettop(raw) - 2, LUA_MULTRET, 0);
+  LuaState::of(raw).rethrowIfSpent(status);
+  if (status == LUA_OK) return lua_gettop(raw);
+  lua_pushboolean(raw, 0);
+  lua_insert(raw, -2);
+  return 2;
+}
+
+// xpcall(f, handler, ...). The handler runs after the stack has unwound: without `debug` a rule
+// cannot see the difference, and no rule code ever runs inside Lua's error handling.
+int protectedCallWithHandler(lua_State* raw) {
+  luaL_checktype(raw, 2, LUA_TFUNCTION);
+  lua_pushvalue(raw, 1);
+  lua_replace(raw, 1);
+  lua_pushvalue(raw, 2);
+  lua_insert(raw, 1);  // handler, f, handler, ...
+  lua_pushboolean(raw, 1);
+  lua_replace(raw, 3);  // handler, f, true, ...
+  lua_pushvalue(raw, 2);
+  lua_insert(raw, 4);  // handler, f, true, f, ...
+  const int status = lua_pcall(raw, lua_gettop(raw) - 4, LUA_MULTRET, 0);
+  LuaState::of(raw).rethrowIfSpent(status);
+  if (status == LUA_OK) return lua_gettop(raw) - 2;
+  lua_pushvalue(raw, 1);
+  lua_insert(raw, -2);
+  LuaState::of(raw).rethrowIfSpent(lua_pcall(raw, 1, 1, 0));
+  lua_pushboolean(raw, 0);
+  lua_insert(raw, -2);
+  return 2;
+}
+
+int toText(lua_State* raw) {
+  luaL_checkany(raw, 1);
+  pushText(raw, 1);
+  return 1;
+}
+
+}  // namespace
+
+void chargeArguments(lua_State* raw) {
+  std::size_t bytes = 0;
+  for (int i = lua_gettop(raw); i >= 1; --i) {
+    if (lua_type(raw, i) == LUA_TSTRING) bytes += lua_rawlen(raw, i);
+  }
+  LuaState::of(raw).chargeBytes(4 * bytes);
+}
+
+void chargeFunction(lua_State* raw, const char* name) {
+  lua_getfield(raw, -1, name);
+  lua_pushcclosure(raw, &charged, 1);
+  lua_setfield(raw, -2, name);
+}
+
+void pushText(lua_State* raw, int index) {
+  switch (lua_type(raw, index)) {
+    case LUA_TSTRING:
+    case LUA_TNUMBER:
+      lua_pushvalue(raw, index);
+      lua_tolstring(raw, -1, nullptr);
+      return;
+    case LUA_TBOOLEAN:
+      lua_pushstring(raw, lua_toboolean(raw, index) != 0 ? "true" : "false");
+      return;
+    case LUA_TUSERDATA:
+      if (luaL_getmetafield(raw, index, "__name") == LUA_TSTRING) return;
+      break;
+    default:
+      break;
+  }
+  lua_pushstring(raw, luaL_typename(raw, index));
+}
+
+void setBaseFunctions(lua_State* raw) {
+  luaL_requiref(raw, LUA_GNAME, &luaopen_base, 0);
+  for (const char* const name : {"assert", "error", "ipairs", "next", "pairs", "select", "type"}) {
+    lua_getfield(raw, -1, name);
+    lua_setfield(raw, -3, name);
+  }
+  chargeFunction(raw, "tonumber");
+  lua_getfield(raw, -1, "tonumber");
+  lua_setfield(raw, -3, "tonumber");
+  lua_pop(raw, 1);
+  static constexpr luaL_Reg kFunctions[] = {{"pcall", &protectedCall},
+                                            {"xpcall", &protectedCallWithHandler},
+                                            {"tostring", &toText},
+                                            {nullptr, nullptr}};
+  luaL_setfuncs(raw, kFunctions, 0);
+}
+
+void pushMathLibrary(lua_State* raw) {
+  luaL_requiref(raw, LUA_MATHLIBNAME, &luaopen_math, 0);
+  for (const char* const name : {"random", "randomseed"}) {
+    lua_pushnil(raw);
+    lua_setfield(raw, -2, name);
+  }
+}
+
+}  // namespace edgehold

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// One Lua state that cannot run away: memory, instructions and wall time of a call are bounded, and
+// once one of them is spent nothing in that call runs on. Protected calls made by Lua code must
+// come back through rethrowIfSpent() (safe_base.cc), so no rule can catch its own end.
+// Thread: one loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "lua/runtime/rule_budgets.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/result.h"
+
+namespace edgehold {
+
+struct RuleCall;
+
+class LuaState {
+ public:
+  enum class Spent : std::uint8_t { kNothing, kInstructions, kMemory, kWall };
+  struct Usage {
+    std::uint64_t instructions = 0;    // counted in steps of kHookInterval
+    std::size_t memory_bytes_max = 0;  // growth at its highest
+    Duration wall{};
+  };
+
+  // `clock` must move while a call runs (SystemClock, not a loop's cached one); it outlives the
+  // state. Unmetered until begin(): what opens the libraries is our own code.
+  explicit LuaState(const Clock& clock);
+  LuaState(const LuaState&) = delete;
+  LuaState& operator=(const LuaState&) = delete;
+  ~LuaState();
+
+  lua_State* raw() const { return raw_; }
+  static LuaState& of(lua_State* raw) { return **static_cast<LuaState**>(lua_getextraspace(raw)); }
+
+  // Collects all garbage; what is left is the base that growth is measured from.
+  void rebase();
+  // Collects all garbage; gives the growth since rebase() that is left.
+  std::size_t collect();
+  // Between begin() and end() everything is charged to one call.
+  void begin(const RuleBudgets& budgets);
+  Usage end();
+
+  // Calls the function below `arguments` values on the stack. On success `results` values replace
+  // them, else nothing does. Errors: kRuleBudgetExceeded, kRuleFailed with `file:line: why`.
+  Result<void> call(int arguments, int results);
+
+  // For library functions written in C++: `units` instructions' worth of work is about to be spent.
+  // Raises a Lua error when that is too much.
+  void charge(std::uint64_t units);
+  // The same for copying or scanning so many bytes.
+  void chargeBytes(std::size_t bytes) { charge(1 + bytes / kBytesPerUnit); }
+  // REQUIRES: called with the result of every lua_pcall that Lua code can reach.
+  void rethrowIfSpent(int status);
+  Spent spent() const { return spent_; }
+  // Time that is not the rule's own (parsing the body for everybody) is taken off its account.
+  void excuse(Duration time) { started_ += time; }
+  Instant now() const { return clock_.now(); }
+
+  // What the bindings look at; null while no rule checks a request.
+  RuleCall* rule_call = nullptr;
+
+ private:
+  static constexpr int kHookInterval = 100;
+  static constexpr std::uint64_t kUnitsPerWallCheck = 500;
+  static constexpr std::size_t kBytesPerUnit = 32;
+  // Single instructions on a block of this size may be slow (comparing long texts, walking big
+  // tables). While there is one, the hook looks at the clock after every instruction.
+  static constexpr std::size_t kLargeBlockBytes = 64 * 1024;
+  // Refusing memory makes Lua collect all garbage, which takes milliseconds in a full state.
+  static constexpr int kRefusalsMax = 4;
+  // Past the limit there must still be room for the error that says so.
+  static constexpr std::size_t kErrorReserveBytes = 16 * 1024;
+
+  static void* allocate(void* self, void* block, std::size_t old_bytes, std::size_t new_bytes);
+  static void onCount(lua_State* raw, lua_Debug* activation);
+  bool mayGrow(std::size_t growth, std::size_t block_bytes);
+  void setInterval(int interval);
+  void spend(Spent what);
+  [[noreturn]] void raiseSpent();
+  void notePlace();
+  std::string spentMessage() const;
+  std::string errorMessage(int status) const;
+
+  const Clock& clock_;
+  lua_State* raw_ = nullptr;
+
+  std::size_t used_bytes_ = 0;
+  std::size_t base_bytes_ = 0;
+  std::size_t large_blocks_ = 0;
+  std::size_t base_large_blocks_ = 0;
+  int interval_ = 0;
+
+  // Of the call under way.
+  bool is_metered_ = false;
+  RuleBudgets budgets_;
+  Instant started_{};
+  std::uint64_t instructions_ = 0;
+  std::uint64_t units_to_wall_check_ = 0;
+  std::size_t begin_bytes_ = 0;
+  std::size_t highest_bytes_ = 0;
+  int refusals_ = 0;
+  bool was_refused_ = false;  // the last growth was; a second refusal in a row is final
+  Spent spent_ = Spent::kNothing;
+  std::string place_;  // `file:line` where it was spent
+};
+
+}  // namespace edgehold

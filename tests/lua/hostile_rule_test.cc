@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules that try to run for ever, to eat all memory, to catch their own end or to reach what is not
+// theirs. Each is refused within its budget, and the engine serves the next request as before.
+// Thread: one loop.
+#include <chrono>
+
+#include <gmock/gmock.h>
+
+#include "tests/lua/rule_fixture.h"
+
+namespace edgehold {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct Hostile {
+  const char* name;
+  const char* body;
+};
+
+// gtest prints the name instead of the bytes.
+void PrintTo(const Hostile& hostile, std::ostream* out) { *out << hostile.name; }
+
+std::string nameOf(const testing::TestParamInfo<Hostile>& hostile) { return hostile.param.name; }
+
+class HostileRule : public testing::TestWithParam<Hostile> {};
+
+// Wall budgets bound the machine's time, sanitizers and busy neighbours included.
+constexpr auto kPatience = std::chrono::milliseconds(500);
+
+// The rule misbehaves on POST and not on GET: the second call proves that the state survived.
+TEST_P(HostileRule, IsEndedByItsBudgetAndLeavesTheEngineUsable) {
+  RuleFixture fixture(
+      {std::string("if request.method == 'GET' then return deny('alive') end ") + GetParam().body});
+  for (int round = 0; round < 3; ++round) {
+    const auto before = std::chrono::steady_clock::now();
+    EXPECT_THAT(fixture.say(), StartsWith("rule_budget_exceeded: rule `r1`: "));
+    EXPECT_LT(std::chrono::steady_clock::now() - before, kPatience);
+    EXPECT_EQ(fixture.engine().failedRule(), "r1");
+    fixture.newExchange().request.method_token = "GET";
+    EXPECT_EQ(fixture.again(), "deny: alive");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Budgets, HostileRule,
+    testing::Values(
+        Hostile{"InfiniteLoop", "while true do end"}, Hostile{"GotoLoop", "::again:: goto again"},
+        Hostile{"RepeatLoop", "repeat local x = 1 until false"},
+        Hostile{"NumericLoop", "for i = 1, math.maxinteger do end"},
+        Hostile{"PcallAroundLoop", "pcall(function() while true do end end) return true"},
+        Hostile{"PcallLoop", "while true do pcall(function() while true do end end) end"},
+        Hostile{"PcallRecursion",
+                "local function again() pcall(again) while true do pcall(again) end end again()"},
+        Hostile{"PcallOfPcall", "while true do pcall(pcall, pcall, error) end"},
+        Hostile{"XpcallHandlerLoop", "xpcall(error, function() while true do end end) return true"},
+        Hostile{"XpcallHandlerRaises",
+                "while true do xpcall(error, function() error('again') end) end"},
+        Hostile{"ErrorObjectLoop", "while true do pcall(error, {}) end"},
+        Hostile{"MemoryPcallLoop",
+                "while true do pcall(function() local t = {} for i = 1, 1e9 do t[i] = {} end end) "
+                "end"},
+        Hostile{"TailCalls", "local function f() return f() end return f()"},
+        Hostile{"DeepRecursion", "local function f(n) return 1 + f(n + 1) end return f(1)"},
+        Hostile{"TableGrowth", "local t = {} for i = 1, 1e9 do t[i] = i end"},
+        Hostile{"TableOfTables", "local t = {} while true do t = {t, {}, {}} end"},
+        Hostile{"TableRehash",
+                "local t = {} for i = 1, 60000 do t[i .. ''] = 1 end "
+                "local i = 1 while true do t[i .. ''] = nil t['n' .. i] = 1 i = i + 1 end"},
+        Hostile{"ConcatDoubling", "local s = 'x' while true do s = s .. s end"},
+        Hostile{"ConcatChurn",
+                "local s = string.rep('x', 1000000) while true do local t = s .. 'y' end"},
+        Hostile{"LongCompare",
+                "local a = string.rep('x', 1000000) local b = a .. 'y' local c = a .. 'z' "
+                "while b < c or true do end"},
+        Hostile{"RepBomb", "return string.rep('x', 1e9)"},
+        Hostile{"RepOfNothing", "return string.rep('', math.maxinteger, 'x')"},
+        Hostile{"RepLoop", "while true do local s = ('x'):rep(100000) end"},
+        Hostile{"PatternBomb",
+                "return string.find(string.rep('a', 300), string.rep('a-', 12) .. 'b') == nil"},
+        Hostile{"PatternStars", "return string.rep('a', 2000):match('.-.-.-.-b$') == nil"},
+        Hostile{"PatternBackReference",
+                "return string.rep('a', 5000):match('(.*)%1(.*)%2(.*)b') == nil"},
+        Hostile{"PatternBalance", "local s = string.rep('(', 30000) return s:find('%b()x') == nil"},
+        Hostile{"PatternLongSet",
+                "local s = '[' .. string.rep('b', 20000) .. ']' "
+                "return string.rep('a', 20000):find(s) == nil"},
+        Hostile{"PlainFindQuadratic",
+                "local a = string.rep('a', 60000) "
+                "for i = 1, 1000 do a:find(string.rep('a', 30000) .. 'b', 1, true) end"},
+        Hostile{"GsubGrowth",
+                "local s = string.rep('x', 10000) return s:gsub('.', string.rep('y', 10000))"},
+        Hostile{"GsubFunctionLoop", "return ('xxxx'):gsub('.', function() while true do end end)"},
+        Hostile{
+            "GsubFunctionPcall",
+            "while true do pcall(string.gsub, 'xx', '.', function() while true do end end) end"},
+        Hostile{"GmatchLoop", "for i = 1, 1e9 do for w in string.gmatch('aaaa', 'b?') do end end"},
+        Hostile{"FormatChurn",
+                "local s = string.rep('x', 100000) while true do string.format('%s%s', s, s) end"},
+        Hostile{"ConcatBomb",
+                "local s = string.rep('x', 100000) local t = {} for i = 1, 1000 do t[i] = s end "
+                "return table.concat(t)"},
+        Hostile{"ConcatOfEmpties",
+                "local t = {} for i = 1, 10000 do t[i] = '' end "
+                "while true do table.concat(t) end"},
+        Hostile{"SortBomb",
+                "local t = {} for i = 1, 30000 do t[i] = (i * 7919) % 30011 end "
+                "while true do table.sort(t) end"},
+        Hostile{"SortLyingOrder",
+                "local t = {} for i = 1, 1000 do t[i] = i end "
+                "while true do table.sort(t, function() return true end) end"},
+        Hostile{"SortLongTexts",
+                "local s = string.rep('x', 200000) local t = {} "
+                "for i = 1, 500 do t[i] = s .. (i % 7) end table.sort(t)"},
+        Hostile{"UnpackBomb", "return table.unpack({}, 1, 1e7)"},
+        Hostile{"UnpackLoop", "local t = {} while true do table.unpack(t, 1, 5000) end"},
+        Hostile{"MoveBomb", "table.move({}, 1, math.maxinteger - 1, 2)"},
+        Hostile{"InsertQuadratic", "local t = {} for i = 1, 1e6 do table.insert(t, 1, i) end"},
+        Hostile{"RemoveQuadratic",
+                "local t = {} for i = 1, 20000 do t[i] = i end "
+                "while true do table.remove(t, 1) table.insert(t, 1) end"},
+        Hostile{"ByteBomb", "local s = string.rep('x', 5000) while true do s:byte(1, -1) end"},
+        Hostile{"Utf8Loop", "local s = string.rep('x', 50000) while true do utf8.len(s) end"},
+        Hostile{"ToNumberLoop", "local s = string.rep('1', 50000) while true do tonumber(s) end"},
+        Hostile{"VarargsGrowth", "local function f(...) return f(1, ...) end return f()"},
+        Hostile{"Closures",
+                "local f = function() end while true do local g = f "
+                "f = function() return g() end end"},
+        Hostile{"NextOverHoles",
+                "local t = {} for i = 1, 50000 do t[i] = i end for i = 1, 50000 do t[i] = nil end "
+                "while true do next(t) end"},
+        Hostile{"TagLoop", "while true do tag('a', 'b') end"},
+        Hostile{"HeaderLoop", "while true do local h = request.headers['x'] end"},
+        Hostile{"NowLoop", "while true do local t = now.at('+01:00') end"}),
+    nameOf);
+
+class ForbiddenRule : public testing::TestWithParam<Hostile> {};
+
+TEST_P(ForbiddenRule, FailsAtItsLineAndLeavesTheEngineUsable) {
+  RuleFixture fixture(
+      {std::string("if request.method == 'GET' then return deny('alive') end ") + GetParam().body});
+  EXPECT_THAT(fixture.say(), StartsWith("rule_failed: rule `r1`: rules/r1.lua:1: "));
+  fixture.newExchange().request.method_token = "GET";
+  EXPECT_EQ(fixture.again(), "deny: alive");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Sandbox, ForbiddenRule,
+    testing::Values(
+        Hostile{"Load", "return load('return 1')()"},
+        Hostile{"LoadString", "return loadstring('return 1')()"},
+        Hostile{"DoFile", "return dofile('/etc/passwd')"},
+        Hostile{"LoadFile", "return loadfile('/etc/passwd')"},
+        Hostile{"Require", "return require('os')"}, Hostile{"Os", "return os.exit(0)"},
+        Hostile{"Io", "return io.open('/etc/passwd')"},
+        Hostile{"Debug", "return debug.getregistry()"},
+        Hostile{"DebugHook", "debug.sethook() while true do end"},
+        Hostile{"Package", "return package.loaded.os.exit(0)"},
+        Hostile{"CollectGarbage", "collectgarbage('stop')"}, Hostile{"Print", "print('x')"},
+        Hostile{"Globals", "return _G.string"},
+        Hostile{"CoroutineWrap", "return coroutine.wrap(function() while true do end end)()"},
+        Hostile{"CoroutineCreate", "return coroutine.create(function() end)"},
+        Hostile{"SetMetatable", "return setmetatable({}, {__gc = function() end})"},
+        Hostile{"StringMetatable", "getmetatable('').__index = {}"},
+        Hostile{"RawSet", "rawset(string, 'find', nil)"},
+        Hostile{"RawGet", "return rawget(string, 'find')"},
+        Hostile{"RawEqual", "return rawequal(1, 1)"},
+        Hostile{"StringDump", "return string.dump(function() end)"},
+        Hostile{"StringPack", "return string.pack('i', 1)"},
+        Hostile{"MathRandom", "return math.random()"}, Hostile{"WriteGlobal", "counter = 1"},
+        Hostile{"WriteKnownGlobal", "deny = allow"},
+        Hostile{"WriteLibrary", "string.find = function() end"},
+        Hostile{"WriteJsonLibrary", "json.get = function() end"},
+        Hostile{"WriteStdlib", "match.any_of = function() return true end"},
+        Hostile{"WriteRequest", "request.method = 'GET'"},
+        Hostile{"WriteHeaders", "request.headers['x'] = 'y'"},
+        Hostile{"WriteFacts", "request.facts.principal = 'root'"},
+        Hostile{"WriteNow", "now.hour = 3"}, Hostile{"WriteJson", "request.json.x = 1"},
+        Hostile{"SetPrincipal", "set_fact('principal', 'root')"},
+        Hostile{"UndefinedName", "return hlod { reason = 'x' }"},
+        Hostile{"CloseVariable", "local x <close> = {} "},
+        Hostile{"FormatWidth", "return string.format('%99999999d', 1)"},
+        Hostile{"FormatPointer", "return string.format('%p', {})"},
+        Hostile{"HeadersGetOfOther", "return request.headers.get(request, 'x')"},
+        Hostile{"HeadersGetOfNumber", "return request.headers.get(1, 'x')"},
+        Hostile{"JsonEachOfTable", "for k in json.each({}) do end"},
+        Hostile{"JsonEachOfRequest", "for k in json.each(request) do end"},
+        Hostile{"ErrorInOrderFunction", "table.sort({2, 1}, function() error('no') end)"},
+        Hostile{"ErrorInGsub", "('x'):gsub('.', function() error('no') end)"}),
+    nameOf);
+
+TEST(HostileRuleFile, CannotUseBytecode) {
+  const auto rules = RuleSet::fromSources({{"rules/x.lua", "\x1bLua\x54\x00\x19\x93\r\n"}});
+  ASSERT_FALSE(rules);
+  EXPECT_THAT(rules.error().message, HasSubstr("rules/x.lua"));
+}
+
+TEST(HostileRuleFile, CannotRenameItsEnvironment) {
+  const auto rules = RuleSet::fromSources(
+      {{"rules/x.lua", "\nlocal _ENV = {}\nreturn { id = 'x', check = function() end }"}});
+  ASSERT_FALSE(rules);
+  EXPECT_THAT(rules.error().message, StartsWith("rules/x.lua:2: "));
+}
+
+TEST(HostileRuleFile, ThatNeverEndsWhileLoadingIsRefused) {
+  const auto rules = RuleSet::fromSources({{"rules/x.lua", "while true do end"}});
+  ASSERT_FALSE(rules);
+  EXPECT_THAT(rules.error().message,
+              AnyOf(HasSubstr("instruction budget is spent"), HasSubstr("time budget is spent")));
+}
+
+TEST(HostileRuleFile, CannotUseTheRequestApiWhileLoading) {
+  for (const char* const text :
+       {"tag('a', 'b')", "local t = now.unix", "set_fact('action', 'x')"}) {
+    const auto rules = RuleSet::fromSources({{"rules/x.lua", text}});
+    ASSERT_FALSE(rules) << text;
+    EXPECT_THAT(rules.error().message, HasSubstr("only for use while a request is checked"));
+  }
+}
+
+// A rule that grows an upvalue with every request, within each call's budget.
+TEST(HostileRuleState, ThatGrowsAcrossCallsIsCutAndStartedAfresh) {
+  RuleFixture fixture(RuleFiles{{{"rules/leak.lua",
+                                  "local kept = {}\n"
+                                  "return { id = 'leak', check = function()\n"
+                                  "  for i = 1, 2000 do kept[#kept + 1] = 'x' .. #kept end\n"
+                                  "  return deny('size ' .. #kept)\n"
+                                  "end }"}}},
+                      {.instructions = 1'000'000'000, .wall = std::chrono::seconds(60)});
+  bool was_cut = false;
+  for (int i = 0; i < 200 && !was_cut; ++i) {
+    was_cut = fixture.say().starts_with("rule_budget_exceeded: rule `leak`");
+  }
+  EXPECT_TRUE(was_cut);
+  EXPECT_EQ(fixture.say(), "deny: size 2000");
+}
+
+TEST(HostileRuleState, ObjectsKeptPastTheirCallAreDead) {
+  for (const char* const part : {"request", "request.headers", "request.client", "request.facts",
+                                 "request.query_args", "request.json", "request.json.a"}) {
+    RuleFixture fixture(
+        RuleFiles{{{"rules/keep.lua",
+                    std::string("local kept\n"
+                                "return { id = 'keep', check = function(request)\n"
+                                "  if kept then return deny('got ' .. tostring(kept.ip)) end\n"
+                                "  kept = ") +
+                        part + "\nend }"}}});
+    EXPECT_EQ(fixture.say(R"({"a":{}})"), "allow");
+    EXPECT_EQ(
+        fixture.say(R"({"a":{}})"),
+        "rule_failed: rule `keep`: rules/keep.lua:3: this object belongs to a request that is "
+        "over; keep values, not objects")
+        << part;
+  }
+}
+
+TEST(HostileRuleState, AWalkKeptPastItsCallIsDead) {
+  RuleFixture fixture(RuleFiles{{{"rules/keep.lua",
+                                  "local walk\n"
+                                  "return { id = 'keep', check = function(request)\n"
+                                  "  if walk then return deny(tostring(walk())) end\n"
+                                  "  walk = json.each(request.json)\n"
+                                  "end }"}}});
+  EXPECT_EQ(fixture.say(R"({"a":1})"), "allow");
+  EXPECT_THAT(fixture.say(R"({"a":1})"), HasSubstr("belongs to a request that is over"));
+}
+
+// Other requests do not wait for a rule that is over its time: the deadline holds inside strings
+// and tables of several megabytes too.
+TEST(RuleBudget, WallTimeEndsARuleWithInstructionsLeft) {
+  RuleBudgets budgets;
+  budgets.instructions = 1'000'000'000'000;
+  budgets.wall = std::chrono::milliseconds(20);
+  RuleFixture fixture({"while true do end"}, budgets);
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_EQ(fixture.say(),
+            "rule_budget_exceeded: rule `r1`: rules/r1.lua:1: the time budget is spent");
+  EXPECT_LT(std::chrono::steady_clock::now() - before, kPatience);
+}
+
+TEST(RuleBudget, InstructionsEndARuleWithTimeLeft) {
+  RuleBudgets budgets;
+  budgets.wall = std::chrono::seconds(60);
+  RuleFixture fixture({"local n = 0 while true do n = n + 1 end"}, budgets);
+  EXPECT_EQ(fixture.say(),
+            "rule_budget_exceeded: rule `r1`: rules/r1.lua:1: the instruction budget is spent");
+}
+
+TEST(RuleBudget, MemoryEndsARuleWithTimeLeft) {
+  RuleBudgets budgets;
+  budgets.wall = std::chrono::seconds(60);
+  budgets.instructions = 1'000'000'000;
+  RuleFixture fixture({"local t = {} while true do t[#t + 1] = {} end"}, budgets);
+  EXPECT_EQ(fixture.say(), "rule_budget_exceeded: rule `r1`: the memory budget is spent");
+  EXPECT_LE(fixture.engine().costs()[0].memory_bytes_max, budgets.memory_bytes + 64 * 1024);
+}
+
+TEST(RuleBudget, JustBelowItARulePasses) {
+  RuleBudgets budgets;
+  budgets.wall = std::chrono::seconds(60);
+  budgets.instructions = 200'000;
+  // A numeric loop without a body is one instruction a turn.
+  EXPECT_EQ(RuleFixture({"for i = 1, 199000 do end"}, budgets).say(), "allow");
+  EXPECT_EQ(RuleFixture({"for i = 1, 201000 do end"}, budgets).say(),
+            "rule_budget_exceeded: rule `r1`: rules/r1.lua:1: the instruction budget is spent");
+}
+
+TEST(RuleBudget, IsWholeAgainForEveryRuleAndRequest) {
+  RuleFixture fixture({"for i = 1, 150000 do end", "for i = 1, 150000 do end"},
+                      {.wall = std::chrono::seconds(60)});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(fixture.say(), "allow");
+}
+
+}  // namespace
+}  // namespace edgehold
