@@ -167,7 +167,7 @@ class Demo:
                    UPSTREAM=upstream)
         self.edgehold = Process(
             "edgehold", [str(self.binary), "run", "-c", str(self.run / "edgehold.yaml")], self.run)
-        self.edgehold.wait_until(lambda: re.search(r"\bready\b", self.edgehold.text()), "start")
+        self.edgehold.wait_until(lambda: re.search(r"policy \w+ in force", self.edgehold.text()), "start")
 
     def _start_agent(self):
         port_file = self.run / "agent.port"

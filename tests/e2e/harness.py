@@ -26,6 +26,7 @@ BINARY = Path(os.environ.get("EDGEHOLD_BINARY", ROOT / "build/asan/edgehold")).a
 PLAIN_BINARY = Path(os.environ.get("EDGEHOLD_PLAIN_BINARY", BINARY)).absolute()
 WAIT = float(os.environ.get("EDGEHOLD_TEST_WAIT", "20"))
 SECRET = "e2e-secret-7c1d"
+READY = re.compile(r"policy [0-9a-f]+ in force")  # the last line of a start
 SANITIZER_MARKS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "runtime error:",
                    "Check failure stack trace")
 
@@ -454,15 +455,11 @@ class Edgehold:
             text = self.log[offset:]
             if self.process.poll() is not None:
                 raise Finished("edgehold ended with %d:\n%s" % (self.process.returncode, text))
-            return "ready" in self._states(text) and text
+            return READY.search(text) and text
 
         text = wait_for(listening, "edgehold is ready:\n" + self.log[-2000:])
         self.ports = [int(p) for p in re.findall(r"listening on \S*?:(\d+)", text)]
         return self
-
-    @staticmethod
-    def _states(text):
-        return {"ready"} if re.search(r"\bready\b", text) else set()
 
     def stop(self, seconds=WAIT):
         """SIGTERM, then SIGKILL; the exit code. The log must be free of sanitizer reports."""
