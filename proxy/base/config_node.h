@@ -21,6 +21,10 @@ struct ConfigPlace {
 
 struct ConfigNode {
   enum class Kind : std::uint8_t { kNull, kScalar, kList, kMap };
+
+  // Written out: clang 14 would otherwise look into the pair below while it is incomplete.
+  ConfigNode() {}  // NOLINT(modernize-use-equals-default)
+
   Kind kind = Kind::kNull;
   std::string scalar;
   bool is_quoted = false;         // "yes" in quotes is a text, never a boolean or number
