@@ -51,6 +51,11 @@ inline constexpr std::size_t kTagCountMax = 16;
 inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
 inline constexpr std::size_t kHoldsPendingMax = 10'000;
 inline constexpr std::size_t kLedgerQueueMax = 4096;
+inline constexpr std::size_t kLedgerQueueBytesMax = 256 * 1024 * 1024;
+inline constexpr std::size_t kLedgerBatchMax = 256;  // requests in one commit
+inline constexpr std::size_t kLedgerListMax = 1000;
+inline constexpr std::size_t kLedgerNameBytesMax = 256;  // kind, id, lane, state
+inline constexpr std::size_t kLedgerSummaryBytesMax = 64 * 1024;
 
 // Audit records: longer texts are cut, further shadows dropped; README.md of observe has the sum.
 inline constexpr std::size_t kAuditPathBytesMax = 1024;

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// CREATE statements and messages behind ledger_schema.h.
+// Thread: main only (at start).
+#include "proxy/state/ledger_schema.h"
+
+#include "proxy/base/strings.h"
+
+namespace edgehold {
+namespace {
+
+// "edgh": tells our files from other SQLite databases.
+constexpr std::int64_t kApplicationId = 0x65646768;
+
+// The body comes last: what stands before it is read without touching its pages. The lane index
+// serves due() by lane; list() goes by state or by id.
+constexpr std::string_view kSchema = R"sql(
+CREATE TABLE records (
+  id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL,
+  due INTEGER, expires INTEGER, version INTEGER NOT NULL, summary BLOB NOT NULL,
+  body BLOB NOT NULL);
+CREATE INDEX records_by_state ON records(kind, state, id);
+CREATE INDEX records_by_id ON records(kind, id);
+CREATE INDEX records_by_due ON records(kind, lane, due, id) WHERE due IS NOT NULL;
+CREATE TABLE claims (key BLOB PRIMARY KEY NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX claims_by_expiry ON claims(expires);
+CREATE TABLE settings (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+)sql";
+
+tl::unexpected<Error> refuse(const std::string& path, const std::string& why,
+                             const std::string& remedy) {
+  return fail(Reason::kStoreUnavailable, "state database `" + path + "`: " + why + "; " + remedy);
+}
+
+constexpr char kRestore[] =
+    "restore it from a copy, or move it away to start with no holds, jobs and claims";
+
+}  // namespace
+
+Result<void> checkLedgerDatabase(SqliteConnection& connection, const std::string& path) {
+  const Result<std::string> check = connection.queryText("PRAGMA quick_check(1)");
+  if (!check) return refuse(path, "cannot be read (" + check.error().message + ")", kRestore);
+  if (*check != "ok") return refuse(path, "is damaged (" + *check + ")", kRestore);
+  TRY_ASSIGN(const std::int64_t tables, connection.queryInt("SELECT count(*) FROM sqlite_schema"));
+  TRY_ASSIGN(const std::int64_t application, connection.queryInt("PRAGMA application_id"));
+  TRY_ASSIGN(const std::int64_t version, connection.queryInt("PRAGMA user_version"));
+  if (tables == 0 && version == 0) return {};
+  if (application != kApplicationId) {
+    return refuse(path, "belongs to another program", "name another file");
+  }
+  if (version > kLedgerSchemaVersion) {
+    return refuse(path,
+                  "was written by a newer edgehold (schema " + std::to_string(version) +
+                      ", this one knows " + std::to_string(kLedgerSchemaVersion) + ")",
+                  "run that version or newer, or name another file");
+  }
+  return {};
+}
+
+Result<void> createLedgerSchema(SqliteConnection& connection, Random& random) {
+  TRY_ASSIGN(const std::int64_t version, connection.queryInt("PRAGMA user_version"));
+  if (version == kLedgerSchemaVersion) return {};
+  return connection.execute(
+      "BEGIN IMMEDIATE;" + std::string(kSchema) + "INSERT INTO settings VALUES('counter_seed', x'" +
+      randomHex(random, 2) + "');" + "PRAGMA application_id=" + std::to_string(kApplicationId) +
+      ";" + "PRAGMA user_version=" + std::to_string(kLedgerSchemaVersion) + ";COMMIT");
+}
+
+}  // namespace edgehold

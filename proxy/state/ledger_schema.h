@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The schema of the state database and the check of what a file holds.
+// Thread: main only (at start).
+#pragma once
+
+#include <string>
+
+#include "proxy/base/random.h"
+#include "proxy/base/result.h"
+#include "proxy/state/sqlite.h"
+
+namespace edgehold {
+
+inline constexpr std::int64_t kLedgerSchemaVersion = 1;
+
+// Refuses a damaged, foreign or newer database with a message that says what to do.
+Result<void> checkLedgerDatabase(SqliteConnection& connection, const std::string& path);
+// Creates the tables in an empty database; nothing to do for one of the current version.
+Result<void> createLedgerSchema(SqliteConnection& connection, Random& random);
+
+}  // namespace edgehold

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ledger's records and the committed claims as SQLite tables, and the rules for opening them.
+// Thread: one at a time (the ledger's own thread, once it runs).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/base/random.h"
+#include "proxy/state/counters.h"
+#include "proxy/state/ledger.h"
+#include "proxy/state/sqlite.h"
+
+namespace edgehold {
+
+struct LedgerFile {
+  std::string path;
+  std::uint64_t bytes_max = 0;  // size at which the disk counts as full; 0 for no bound
+};
+
+class LedgerTables {
+ public:
+  // Checks, and creates when there is no file. The errors of a damaged file, of a foreign one and
+  // of one from a newer version say what to do; none of them changes the file.
+  static Result<std::unique_ptr<LedgerTables>> open(const LedgerFile& file, Random& random);
+  // Again, after an input or output error. Never creates: a file that went away is an error.
+  static Result<std::unique_ptr<LedgerTables>> reopen(const LedgerFile& file);
+  ~LedgerTables();
+
+  Result<void> begin();
+  Result<void> commit();
+  void rollback();
+  // True after an error that a new connection may be free of.
+  bool isSuspect() const { return connection_->isSuspect(); }
+
+  Result<LedgerWrite> insert(const LedgerRecord& record);
+  Result<LedgerWrite> compareAndSet(const LedgerChange& change);
+  Result<LedgerWrite> erase(const std::string& id, std::uint64_t expected_version);
+  Result<std::optional<LedgerRecord>> get(const std::string& id);
+  Result<std::vector<LedgerRecord>> list(const LedgerQuery& query);
+  Result<std::vector<LedgerRecord>> due(const std::string& kind, WallTime now, std::size_t limit);
+  Result<std::vector<LedgerStateCount>> countByState(const std::string& kind);
+
+  // The changes since begin(), for those who watch; empties the list.
+  std::vector<LedgerEvent> takeEvents();
+
+  Result<void> recordClaim(const CounterKey& key, WallTime expires);
+  // Drops some claims that have run out; called along with recordClaim() it keeps pace.
+  Result<void> dropClaims(WallTime now);
+  Result<void> eachClaim(WallTime now,
+                         const std::function<void(const CounterKey&, WallTime expires)>& visit);
+  // Made when the file was; keys of claims mean nothing under another.
+  Result<SipKey> seed();
+
+ private:
+  struct Statements;
+  explicit LedgerTables(std::unique_ptr<SqliteConnection> connection);
+  static Result<std::unique_ptr<SqliteConnection>> connect(const LedgerFile& file,
+                                                           SqliteConnection::Missing missing);
+
+  struct Header {
+    std::string kind;
+    std::uint64_t version;
+  };
+  Result<std::optional<Header>> headerOf(const std::string& id);
+  Result<void> write(SqliteStatement& statement);
+
+  std::unique_ptr<SqliteConnection> connection_;
+  std::unique_ptr<Statements> statements_;  // destroyed before the connection
+  std::vector<LedgerEvent> events_;
+};
+
+}  // namespace edgehold
