@@ -26,6 +26,10 @@ std::span<char> readScratch() {
   return scratch;
 }
 
+std::unique_ptr<ServerCodec> newHttp1Codec(ServerCodec::Events& events) {
+  return std::make_unique<Http1ServerCodec>(events);
+}
+
 }  // namespace
 
 // One request's place on the connection: tells the driver's answers which stream they belong to.
@@ -79,7 +83,7 @@ ClientConnection::ClientConnection(Station& station, std::unique_ptr<Transport> 
     : station_(station),
       transport_(std::move(transport)),
       on_closed_(std::move(on_closed)),
-      codec_(std::make_unique<Http1ServerCodec>(*this)),
+      codec_(newHttp1Codec(*this)),
       deadline_(station.loop().makeTimer([this] { onDeadline(); })) {
   facts_.peer = transport_->peer();
   facts_.is_secure = transport_->isSecure();

@@ -68,6 +68,7 @@ void Worker::adopt(std::shared_ptr<const Serving> serving) {
   loop_.post([this, serving = std::move(serving)]() mutable {
     serving_ = std::move(serving);
     audit_.adopt(serving_->policy->audit().fields);
+    dialer_.forgetTrust();
     station_.adopt(serving_->policy);
   });
 }

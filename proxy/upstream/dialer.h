@@ -24,6 +24,8 @@ class TcpDialer final : public Dialer {
   Async<Result<std::vector<IpAddress>>> resolve(const std::string& host) override {
     return resolver_.resolve(host, loop_);
   }
+  // New connections read their CA files again (after a reload).
+  void forgetTrust() { contexts_.clear(); }
 
  private:
   Result<std::shared_ptr<const TlsClientContext>> contextFor(const UpstreamTlsSpec& tls);

@@ -24,6 +24,8 @@ struct UpstreamTlsSpec {
   std::string ca_file;      // PEM; empty: the system's certificate store
   std::string server_name;  // SNI and the name verified; empty: the address's host
   bool verify = true;  // false is refused by the loader unless `insecure_skip_verify` is written
+
+  bool operator==(const UpstreamTlsSpec&) const = default;
 };
 
 struct UpstreamSpec {
@@ -35,6 +37,8 @@ struct UpstreamSpec {
   std::size_t idle_connections_max = 256;  // kept warm, per worker
   std::chrono::nanoseconds connect_timeout = limits::kConnectTimeout;
   std::chrono::nanoseconds idle_timeout = limits::kUpstreamIdleTimeout;
+
+  bool operator==(const UpstreamSpec&) const = default;
 };
 
 }  // namespace edgehold
