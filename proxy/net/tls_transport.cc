@@ -154,7 +154,7 @@ bool TlsTransport::flushSealed() {
 
 void TlsTransport::wantRead(bool wanted) {
   wants_read_ = wanted;
-  watch_.wantRead(wanted);
+  if (state_ == State::kOpen) watch_.wantRead(wanted);  // the handshake reads for itself
 }
 
 void TlsTransport::wantWrite(bool wanted) {
@@ -233,6 +233,8 @@ void TlsTransport::shakeHands() {
     server_context_.reset();
     watch_.wantRead(wants_read_);
     observer_->onTransportOpen();
+    // What came in one read with the end of the handshake is not announced by the kernel again.
+    if (wants_read_ && hasBuffered()) observer_->onTransportReadable();
     return;
   }
   const int error = SSL_get_error(ssl_.get(), result);

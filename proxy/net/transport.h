@@ -28,7 +28,7 @@ struct IoResult {
 
 class Transport {
  public:
-  // Any of these may destroy the transport.
+  // None of these may destroy the transport: bury it (base/graveyard.h).
   class Observer {
    public:
     virtual ~Observer() = default;
