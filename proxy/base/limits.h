@@ -113,5 +113,6 @@ inline constexpr auto kUpstreamIdleTimeout = 4s;  // below the 5 s keep-alive of
 inline constexpr auto kFilterTimeout = 5s;
 inline constexpr auto kShadowFilterTimeout = 100ms;  // a shadow may not hold anybody up
 inline constexpr auto kDrainTimeout = 30s;
+inline constexpr auto kPolicyWatchInterval = 1s;
 
 }  // namespace edgehold::limits
