@@ -30,7 +30,7 @@ STEPS = [
     Step("An allowed message: signed, posted, answered by the agent.",
          "body='%s'\n"
          "now=$(date +%%s)\n"
-         "signature=$(printf '%%s\\n%%s' \"$now\" \"$body\" |\n"
+         "signature=$(printf '%%s.%%s' \"$now\" \"$body\" |\n"
          "  openssl dgst -sha256 -hmac \"$(cat run/secret)\" -r | cut -d ' ' -f 1)\n"
          "curl --silent --cacert run/cert.pem @URL@ --data-binary \"$body\" \\\n"
          "  -H 'Content-Type: application/json' -H \"X-Timestamp: $now\" \\\n"

@@ -581,12 +581,12 @@ def tls_config(upstream, *leaves, filters=(), **more):
 
 
 def hmac_channel(**more):
-    """The `hmac` dialect as the e2e clients sign: hex of HMAC-SHA256 over timestamp, LF, body."""
+    """The `hmac` dialect as the e2e clients sign: hex of HMAC-SHA256 over `timestamp.body`."""
     settings = {
         "dialect": "hmac",
         "secrets": ["${env:E2E_SECRET}"],
-        "signature_header": "X-Signature",
-        "timestamp_header": "X-Timestamp",
+        "signature": {"header": "X-Signature"},
+        "timestamp": {"header": "X-Timestamp"},
     }
     settings.update(more)
     return {"channel": settings}
@@ -595,7 +595,7 @@ def hmac_channel(**more):
 def signed(body, timestamp=None, secret=SECRET):
     """The fields that sign `body`."""
     stamp = str(int(time.time()) if timestamp is None else timestamp)
-    digest = hmac.new(secret.encode(), stamp.encode() + b"\n" + body, hashlib.sha256).hexdigest()
+    digest = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return [("Content-Type", "application/json"), ("X-Timestamp", stamp), ("X-Signature", digest)]
 
 

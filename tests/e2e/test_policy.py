@@ -68,7 +68,7 @@ class Webhook(Case):
         self.assertEqual(self.agent.requests, [])
 
     def test_duplicate_is_a_success_that_is_not_forwarded(self):
-        client = self.start({"dedupe": {"ttl": "10m"}})
+        client = self.start({"dedupe": {"window": "10m"}})
         self.assertEqual(self.post(client, event(1)).status, 200)
         self.assertEqual(self.post(client, event(1)).status, 200)
         self.assertEqual(self.post(client, event(2)).status, 200)
@@ -77,7 +77,7 @@ class Webhook(Case):
                          ["allowed", "duplicate", "allowed"])
 
     def test_event_may_come_again_when_the_upstream_failed(self):
-        client = self.start({"dedupe": {"ttl": "10m"}})
+        client = self.start({"dedupe": {"window": "10m"}})
         self.agent.respond = lambda r, c: answer(500, reason="Oops")
         self.assertEqual(self.post(client, event(1)).status, 500)
         self.agent.respond = lambda r, c: answer(200)
@@ -115,7 +115,7 @@ class Webhook(Case):
         self.assertEqual(self.agent.requests, [])
 
     def test_oversized_body_is_413_even_when_it_comes_in_chunks(self):
-        client = self.start({"payload_cap": {"bytes": "1KiB"}})
+        client = self.start({"payload_cap": {"max": "1KiB"}})
         self.assertProblem(self.post(client, event(text="x" * 5000)), 413, "payload_too_large")
         client = self.client(self.proxy)
         client.send(b"POST /hook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -191,7 +191,7 @@ routes:
     limits: {body: 10 parsecs, body_timeout: 30mins}
     filters:
       - rate_limitt: {}
-      - payload_cap: {bytes: -1}
+      - payload_cap: {max: -1}
       - ip_access: {allow: [300.0.0.1]}
 audit: {path: audit.jsonl, colour: red}
 """
