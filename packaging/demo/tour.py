@@ -81,7 +81,7 @@ STEPS = [
          "run/send '%s'" % event("evt-6", "message", "family", "pineapple for all"),
          statuses=[403], reason="rule_denied", audit=["rule_denied"]),
     Step("Who did what, when and why: a record of each of these.",
-         "run/edgehold audit query"),
+         "run/edgehold audit query --file run/audit.jsonl"),
 ]
 
 

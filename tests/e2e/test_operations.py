@@ -129,8 +129,8 @@ class Admin(Case):
     def test_status_says_what_runs(self):
         proxy = self.edgehold(plain_config(self.upstream()))
         status = proxy.command_json("status")
-        self.assertRegex(status["policy"], r"^[0-9a-f]{8,}$")
-        self.assertTrue(status["ready"])
+        self.assertRegex(status["policy_version"], r"^[0-9a-f]{8,}$")
+        self.assertTrue(status["is_ready"])
         self.assertIn(str(proxy.port), json.dumps(status["listeners"]))
 
     def test_verbs_without_a_server_are_an_operational_failure(self):
@@ -240,13 +240,13 @@ class Reload(Case):
     def test_start_only_field_is_refused_by_name_and_nothing_changes(self):
         config = plain_config(self.upstream())
         proxy = self.edgehold(config)
-        before = proxy.command_json("status")["policy"]
+        before = proxy.command_json("status")["policy_version"]
         config["workers"] = 1
         proxy.configure(config)
         done = proxy.command("reload", check=False)
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("workers", done.stdout + done.stderr)
-        self.assertEqual(proxy.command_json("status")["policy"], before)
+        self.assertEqual(proxy.command_json("status")["policy_version"], before)
 
     def test_new_upstream_is_used_by_the_next_request(self):
         first = self.upstream(lambda r, c: answer(body=b"first"))

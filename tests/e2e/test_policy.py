@@ -293,7 +293,7 @@ class Rules(Case):
         self.assertProblem(client.ask(target="/one"), 403, "rule_denied")
         self.assertEqual(client.ask(target="/two").status, 200)
         after = proxy.command_json("status")
-        self.assertEqual(after["policy"], before["policy"])
+        self.assertEqual(after["policy_version"], before["policy_version"])
         self.assertIn("words.lua:3:", json.dumps(after))
         self.assertRegex(proxy.log, r"words\.lua:3:")
         self.assertEqual(proxy.metrics()["edgehold_policy_last_reload_successful"], 0)
@@ -357,7 +357,7 @@ class Rules(Case):
             go_on.wait(20)
             connection.send(b"6\r\nsecond\r\n0\r\n\r\n")
         _, proxy = self.start(respond=respond)
-        old = proxy.command_json("status")["policy"]
+        old = proxy.command_json("status")["policy_version"]
         client = self.client(proxy)
         client.request(target="/two")
         client.reader.until(b"first")
