@@ -209,11 +209,20 @@ const char* kindName(JsonKind kind) {
   return "null";
 }
 
-// json.kind(container) or json.kind(container, key); nil when there is no such member. The only
-// way to tell null from absent.
+// json.kind(value) or json.kind(container, key); nil when there is no such member. The only way to
+// tell null from absent. A body may be a scalar, so any value but a table is welcome.
 int kind(lua_State* raw) {
+  const int type = lua_type(raw, 1);
+  if (type == LUA_TNIL || type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN) {
+    if (type == LUA_TNIL || lua_gettop(raw) > 1) {
+      lua_pushnil(raw);
+    } else {
+      lua_pushstring(raw, luaL_typename(raw, 1));
+    }
+    return 1;
+  }
   const JsonToken& token = checkToken(raw, 1);
-  if (lua_isnoneornil(raw, 2)) {
+  if (lua_gettop(raw) == 1) {
     lua_pushstring(raw, kindName(token.value.kind()));
   } else if (const auto child = childOf(raw, token.value, 2)) {
     lua_pushstring(raw, kindName(child->kind()));

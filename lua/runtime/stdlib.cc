@@ -13,11 +13,13 @@ namespace {
 
 constexpr std::string_view kTestModule = "test";
 
-void openModule(LuaState& state, const StdlibModule& module) {
+// The `arguments` values on top are passed to the module and popped.
+void openModule(LuaState& state, const StdlibModule& module, int arguments) {
   const std::string name(module.name);
   const auto loaded = loadChunk(state, "stdlib/" + name + ".lua", module.text);
   CHECK(loaded) << loaded.error().message;
-  const auto ran = state.call(0, 1);
+  lua_insert(state.raw(), -1 - arguments);
+  const auto ran = state.call(arguments, 1);
   CHECK(ran) << ran.error().message;
   setGlobal(state, name.c_str());
 }
@@ -26,13 +28,13 @@ void openModule(LuaState& state, const StdlibModule& module) {
 
 void openStdlib(LuaState& state) {
   for (const StdlibModule& module : stdlibModules()) {
-    if (module.name != kTestModule) openModule(state, module);
+    if (module.name != kTestModule) openModule(state, module, 0);
   }
 }
 
 void openTestLibrary(LuaState& state) {
   for (const StdlibModule& module : stdlibModules()) {
-    if (module.name == kTestModule) openModule(state, module);
+    if (module.name == kTestModule) openModule(state, module, 2);
   }
 }
 

@@ -1,0 +1,149 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The library of *_test.lua files: describe a request, let the real engine judge it, say what the
+-- answer must be. `evaluate` and `report` come from the test runner.
+
+local evaluate, report = ...
+
+local test = {}
+
+-- JSON values that Lua has no literal for.
+test.null = {}
+test.empty_array = {}
+
+local escapes = {
+  ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
+  ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t",
+}
+
+local function encode_text(text)
+  return '"' .. text:gsub('[%c"\\]', function(c)
+    return escapes[c] or string.format("\\u%04x", c:byte())
+  end) .. '"'
+end
+
+local encode
+
+local function encode_array(list)
+  local parts = {}
+  for i, value in ipairs(list) do parts[i] = encode(value) end
+  return "[" .. table.concat(parts, ",") .. "]"
+end
+
+-- Keys in order, so that a failing test reads the same every time.
+local function encode_object(object)
+  local keys = {}
+  for key in pairs(object) do
+    if type(key) ~= "string" then error("a JSON object has text keys, or is a list") end
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  for i, key in ipairs(keys) do keys[i] = encode_text(key) .. ":" .. encode(object[key]) end
+  return "{" .. table.concat(keys, ",") .. "}"
+end
+
+function encode(value)
+  local kind = type(value)
+  if value == test.null then return "null" end
+  if value == test.empty_array then return "[]" end
+  if kind == "table" then
+    return #value > 0 and encode_array(value) or encode_object(value)
+  end
+  if kind == "string" then return encode_text(value) end
+  if kind == "number" and math.type(value) == "float" then return string.format("%.17g", value) end
+  if kind == "number" or kind == "boolean" then return tostring(value) end
+  error("a " .. kind .. " is no JSON")
+end
+
+-- A Lua value as JSON text: a table with elements is an array, any other an object.
+test.json = function(value) return encode(value) end
+
+-- Days from 1970-01-01 in the Gregorian calendar, counting years from March.
+local function days_since_epoch(year, month, day)
+  if month <= 2 then year, month = year - 1, month + 12 end
+  local of_years = 365 * year + year // 4 - year // 100 + year // 400
+  return of_years + (153 * (month - 3) + 2) // 5 + day - 1 - 719468
+end
+
+-- "2024-05-01T22:30:00Z" as Unix seconds; a number is taken as it is.
+local function unix_seconds(moment)
+  if type(moment) == "number" then return moment end
+  local year, month, day, hour, minute, second =
+    moment:match("^(%d%d%d%d)-(%d%d)-(%d%d)T(%d%d):(%d%d):(%d%d)Z$")
+  if not year then error("`" .. moment .. "` is not a time like 2024-05-01T22:30:00Z") end
+  local days = days_since_epoch(tonumber(year), tonumber(month), tonumber(day))
+  return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
+end
+
+local fields = match.set {
+  "method", "path", "query", "host", "headers", "json", "body", "facts", "client", "time",
+}
+
+-- What the engine answers: { verdict, rule, reason, ttl, error, facts, tags }.
+function test.check(request)
+  for field in pairs(request) do
+    if not fields[field] then error("a test request has no field `" .. tostring(field) .. "`", 2) end
+  end
+  local client = request.client or {}
+  return evaluate {
+    method = request.method or "POST",
+    path = request.path or "/",
+    query = request.query or "",
+    host = request.host or "bot.example",
+    headers = request.headers or {},
+    body = request.body or (request.json ~= nil and encode(request.json)) or "",
+    facts = request.facts or {},
+    ip = client.ip or "192.0.2.1",
+    tls = client.tls ~= false,
+    trusted = client.trusted == true,
+    unix = unix_seconds(request.time or "2024-05-01T12:00:00Z"),
+  }
+end
+
+local function expect(request, wanted, detail, field)
+  local said = test.check(request)
+  if said.verdict ~= wanted then
+    error("expected " .. wanted .. ", got " .. said.verdict .. ": " ..
+      (said.error or said.reason or ""), 3)
+  end
+  if detail and not match.contains(said[field], detail) then
+    error("expected `" .. detail .. "` in `" .. tostring(said[field]) .. "`", 3)
+  end
+  return said
+end
+
+-- Each judges the request and fails the case, at the line that called it, when the answer is another
+-- one. No tail calls: they would hide that line.
+function test.allows(request)
+  local said = expect(request, "allow")
+  return said
+end
+
+function test.denies(request, reason)
+  local said = expect(request, "deny", reason, "reason")
+  return said
+end
+
+function test.holds(request, reason)
+  local said = expect(request, "hold", reason, "reason")
+  return said
+end
+
+-- The rule itself fails (which denies): reading what is not there, a spent budget.
+function test.fails(request, message)
+  local said = expect(request, "error", message, "error")
+  return said
+end
+
+function test.equal(actual, expected)
+  if actual ~= expected then
+    error("expected `" .. tostring(expected) .. "`, got `" .. tostring(actual) .. "`", 2)
+  end
+end
+
+-- One case. Its name is a sentence about the rule.
+function test.case(name, body)
+  local passed, problem = pcall(body)
+  report(name, passed, passed and "" or tostring(problem))
+end
+
+return test
