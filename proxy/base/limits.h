@@ -18,7 +18,8 @@ inline constexpr std::size_t kMethodBytesMax = 32;
 inline constexpr std::size_t kHeaderCountMax = 100;
 inline constexpr std::size_t kHeaderNameBytesMax = 256;
 inline constexpr std::size_t kRequestIdBytesMax = 64;
-inline constexpr std::size_t kConnectionOptionsMax = 32;  // names in all Connection fields of a head
+inline constexpr std::size_t kConnectionOptionsMax =
+    32;  // names in all Connection fields of a head
 // Chunked bodies (RFC 9112 7.1): the size line with its extensions, and the trailer section.
 inline constexpr std::size_t kChunkLineBytesMax = 256;
 inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;

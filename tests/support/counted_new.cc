@@ -12,6 +12,13 @@ namespace {
 std::atomic<std::size_t> allocations{0};
 }  // namespace
 
+// clang's thread sanitizer brings operators of its own; nothing is counted there.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define EDGEHOLD_FOREIGN_OPERATORS
+#endif
+#endif
+#if !defined(EDGEHOLD_FOREIGN_OPERATORS)
 void* operator new(std::size_t bytes) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   void* const memory = std::malloc(bytes);
@@ -24,6 +31,7 @@ void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
 
 namespace edgehold {
 
