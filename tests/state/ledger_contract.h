@@ -46,18 +46,15 @@ class LedgerContract : public testing::TestWithParam<LedgerMaker> {
     return loop.await(ledger->get(loop, id)).value().value();
   }
   std::string dueIds(WallTime at, std::size_t limit = 100) {
-    std::string ids;
-    for (const LedgerRecord& record : loop.await(ledger->due(loop, "hold", at, limit)).value()) {
-      ids += (ids.empty() ? "" : " ") + record.id;
-    }
-    return ids;
+    return idsOf(loop.await(ledger->due(loop, "hold", at, limit)));
   }
   std::string listIds(LedgerQuery query) {
     query.kind = "hold";
+    return idsOf(loop.await(ledger->list(loop, std::move(query))));
+  }
+  static std::string idsOf(const Result<std::vector<LedgerRecord>>& records) {
     std::string ids;
-    for (const LedgerRecord& record : loop.await(ledger->list(loop, std::move(query))).value()) {
-      ids += (ids.empty() ? "" : " ") + record.id;
-    }
+    for (const LedgerRecord& record : records.value()) ids += (ids.empty() ? "" : " ") + record.id;
     return ids;
   }
 

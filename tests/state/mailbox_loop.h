@@ -25,10 +25,9 @@ class MailboxLoop final : public Loop {
   std::unique_ptr<Timer> makeTimer(std::function<void()>) override { return nullptr; }
   void atTurnEnd(TurnEndTask&) override {}
   void post(std::function<void()> call) override {
-    {
-      const std::lock_guard lock(mutex_);
-      calls_.push_back(std::move(call));
-    }
+    // Told under the lock: whoever gets the answer may destroy this loop at once.
+    const std::lock_guard lock(mutex_);
+    calls_.push_back(std::move(call));
     posted_.notify_one();
   }
 
