@@ -306,6 +306,7 @@ void ExchangeDriver::answer(const Verdict& verdict) {
 
 void ExchangeDriver::finish() {
   Exchange& exchange = *exchange_;
+  exchange.decision.was_forwarded = upstream_.hasSent();
   exchange.decision.total_time = station_.clock().now() - exchange.started;
   settle();
   if (walk_) walk_->finished();

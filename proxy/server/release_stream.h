@@ -30,7 +30,7 @@ class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
   void sendHead(const ResponseHead& head, bool for_head) override;
   void sendBody(ByteView chunk) override;
   void sendEnd() override { is_whole_ = true; }
-  void abort() override { is_cut_ = true; }
+  void abort() override { is_whole_ = false; }
   std::size_t queuedBytes() override { return 0; }
   void onExchangeDone(const Decision& decision) override;
 
@@ -38,7 +38,6 @@ class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
   OnDone on_done_;
   ExecutionResult result_;
   bool is_whole_ = false;
-  bool is_cut_ = false;
   ExchangeDriver driver_;
 };
 

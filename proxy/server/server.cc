@@ -11,8 +11,6 @@
 #include "proxy/base/log.h"
 #include "proxy/net/socket.h"
 #include "proxy/server/privileges.h"
-#include "proxy/state/memory_counters.h"
-#include "proxy/state/sqlite_ledger.h"
 
 namespace edgehold {
 namespace {
@@ -44,7 +42,10 @@ Server::Server(const Options& options, const LoadTools& tools)
 
 Server::~Server() {
   release_.reset();  // sends nothing more to workers that are about to end
+  admin_.reset();
   for (const auto& worker : workers_) worker->stop();
+  for (const auto& worker : workers_) worker->join();
+  ledger_.reset();  // answers what waits on loops that are still there, though they turn no more
   workers_.clear();
 }
 
@@ -60,7 +61,7 @@ Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadT
                                 [raw = server.get()](int number) { raw->onSignal(number); });
   TRY(server->openState());
   TRY(server->bindListeners());
-  TRY(server->startWorkers());
+  server->startWorkers();
   return server;
 }
 
@@ -68,8 +69,12 @@ Result<void> Server::openState() {
   const PolicySnapshot& policy = *serving_->policy;
   TRY_ASSIGN(audit_, AuditFile::open(policy.audit(), tools_.clock.wallNow()));
   audit_->removeExpired(tools_.clock.wallNow());
-  counters_ = std::make_unique<MemoryCounters>(policy.counterEntries(), random_);
-  TRY_ASSIGN(ledger_, SqliteLedger::open(policy.server().state_directory));
+  TRY_ASSIGN(auto ledger, SqliteLedger::open({policy.server().state_directory + "/edgehold.db"},
+                                             tools_.clock, random_));
+  counters_ = std::make_unique<MemoryCounters>(
+      ledger->counterSeed(), MemoryCountersOptions{.entries_max = policy.counterEntries()});
+  TRY(ledger->restoreClaims(*counters_));
+  ledger_ = std::move(ledger);
   holds_ = std::make_unique<HoldStore>(*ledger_);
   status_page_ = std::make_unique<StatusPage>(*holds_);
   metrics_.addCollector([this](Exposition& out) { audit_->render(out); });
@@ -101,13 +106,10 @@ Result<void> Server::bindListeners() {
   return becomeUser(spec.user);
 }
 
-Result<void> Server::startWorkers() {
-  std::vector<HoldRelease::Executor*> executors;
-  for (const auto& worker : workers_) {
-    worker->start();
-    executors.push_back(worker.get());
-  }
-  release_ = std::make_unique<HoldRelease>(loop_, *holds_, *ledger_, *executors.front());
+void Server::startWorkers() {
+  ledger_->start();
+  for (const auto& worker : workers_) worker->start();
+  release_ = std::make_unique<HoldRelease>(loop_, *holds_, *ledger_, *workers_.front());
   hourly_ = loop_.makeTimer([this] { everyHour(); });
   hourly_->arm(kHousekeepingInterval);
   metrics_.reloadSucceeded(tools_.clock.wallNow(), serving_->policy->version());
@@ -116,7 +118,6 @@ Result<void> Server::startWorkers() {
   LOG(INFO) << "policy " << serving_->policy->version() << " in force, " << workers_.size()
             << " workers";
   is_started_ = true;
-  return {};
 }
 
 void Server::run() { loop_.run(); }

@@ -23,8 +23,8 @@
 #include "proxy/server/serving.h"
 #include "proxy/server/status_page.h"
 #include "proxy/server/worker.h"
-#include "proxy/state/counters.h"
-#include "proxy/state/ledger.h"
+#include "proxy/state/memory_counters.h"
+#include "proxy/state/sqlite_ledger.h"
 
 namespace edgehold {
 
@@ -49,7 +49,7 @@ class Server final : private Operations {
   // make(), in this order
   Result<void> openState();
   Result<void> bindListeners();
-  Result<void> startWorkers();
+  void startWorkers();
 
   // Operations
   ServerStatus status() const override;
@@ -74,8 +74,8 @@ class Server final : private Operations {
   MetricsRegistry metrics_;
   std::shared_ptr<const Serving> serving_;
   std::unique_ptr<AuditFile> audit_;
-  std::unique_ptr<Counters> counters_;
-  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<MemoryCounters> counters_;
+  std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HoldStore> holds_;
   std::unique_ptr<StatusPage> status_page_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -8,29 +8,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/fake_dialer.h"
 #include "tests/support/fake_loop.h"
-#include "tests/support/fake_transport.h"
 
 namespace edgehold {
 namespace {
 
 using namespace std::chrono_literals;
-
-// Hands out fake transports and remembers their other ends.
-struct FakeDialer final : Dialer {
-  std::vector<std::shared_ptr<FakePeer>> peers;
-
-  Result<std::unique_ptr<Transport>> dial(const UpstreamSpec&, const UpstreamAddress&,
-                                          const Endpoint& endpoint) override {
-    peers.push_back(std::make_shared<FakePeer>());
-    return std::make_unique<FakeTransport>(peers.back(), endpoint);
-  }
-  Async<Result<std::vector<IpAddress>>> resolve(const std::string&) override {
-    auto [async, resolver] = Async<Result<std::vector<IpAddress>>>::make();
-    resolver.resolve(fail(Reason::kUpstreamUnreachable, "no such host"));
-    return std::move(async);
-  }
-};
 
 struct Recorder final : UpstreamRequest::Events {
   std::uint16_t status = 0;
