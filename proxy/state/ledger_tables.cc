@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The statements of the ledger.
-// Thread: one at a time (the ledger's own thread, once it runs).
+// Thread: any, one at a time (the ledger's own thread, once it runs).
 #include "proxy/state/ledger_tables.h"
 
 #include <algorithm>

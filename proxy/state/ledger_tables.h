@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ledger's records and the committed claims as SQLite tables, and the rules for opening them.
-// Thread: one at a time (the ledger's own thread, once it runs).
+// Thread: any, one at a time (the ledger's own thread, once it runs).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The calls of SQLite's C interface behind sqlite.h.
-// Thread: one at a time (the connection is opened without SQLite's own mutexes).
+// Thread: any, one at a time (the connection is opened without SQLite's own mutexes).
 #include "proxy/state/sqlite.h"
 
 #include <cstdlib>
@@ -81,8 +81,6 @@ Result<std::int64_t> SqliteConnection::queryInt(const std::string& sql) {
 }
 
 bool SqliteConnection::isInTransaction() const { return sqlite3_get_autocommit(connection_) == 0; }
-
-std::int64_t SqliteConnection::changes() const { return sqlite3_changes64(connection_); }
 
 SqliteStatement::SqliteStatement(SqliteConnection& connection, std::string_view sql)
     : connection_(connection) {

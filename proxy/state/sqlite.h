@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // RAII over SQLite: a connection and its prepared statements. Every error is kStoreUnavailable.
-// Thread: one at a time (the connection is opened without SQLite's own mutexes).
+// Thread: any, one at a time (the connection is opened without SQLite's own mutexes).
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,6 @@ class SqliteConnection {
   Result<std::int64_t> queryInt(const std::string& sql);
   Result<std::string> queryText(const std::string& sql);
   bool isInTransaction() const;
-  // Rows that the last statement changed.
-  std::int64_t changes() const;
   // What went wrong last, as an error.
   tl::unexpected<Error> error() const;
   // True once an error was seen that this connection may not get over: anything but a full disk, a
