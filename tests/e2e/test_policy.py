@@ -247,7 +247,7 @@ class Configuration(Case):
 RULE = """\
 return {
   id = "words",
-  phase = "body",
+  phase = "request",
   check = function(request)
     if request.path == "%s" then
       return deny("this path is closed")
@@ -286,7 +286,7 @@ class Rules(Case):
         _, proxy = self.start()
         client = self.client(proxy)
         before = proxy.command_json("status")
-        proxy.write("rules/words.lua", "return {\n  id = 'words'\n  phase = 'body',\n}\n")
+        proxy.write("rules/words.lua", "return {\n  id = 'words'\n  phase = 'request',\n}\n")
         done = proxy.command("reload", check=False)
         self.assertEqual(done.returncode, 1, done)
         self.assertRegex(done.stdout + done.stderr, r"words\.lua:3:")

@@ -3,17 +3,13 @@
 
 local words = { "forbidden" }
 
-return {
-  id = "words",
-  phase = "body",
-  check = function(request)
-    local text = request.json and request.json.text
-    if type(text) ~= "string" then return allow() end
-    for _, word in ipairs(words) do
-      if string.find(string.lower(text), word, 1, true) then
-        return deny("the message says `" .. word .. "`")
-      end
-    end
-    return allow()
-  end,
-}
+local function check(request)
+  if request.json_error then return deny("the body is not JSON") end
+  local text = request.json and request.json.text
+  if type(text) ~= "string" then return allow() end
+  for _, word in ipairs(words) do
+    if text:lower():find(word, 1, true) then return deny("the message says `" .. word .. "`") end
+  end
+end
+
+return { id = "words", phase = "request", check = check }
