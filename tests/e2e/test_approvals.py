@@ -6,10 +6,10 @@ import signal
 from harness import Case, answer, plain_config, wait_for
 
 CATALOGUE = """\
-actions:
-  - name: mass_send
-    methods: [POST]
-    paths: [/broadcast]
+rows:
+  - action: mass_send
+    method: POST
+    path: /broadcast
 """
 
 
