@@ -8,6 +8,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/grammar.h"
+#include "proxy/http/headers.h"
 
 namespace edgehold {
 namespace {
@@ -16,6 +17,26 @@ constexpr std::uint64_t kChunkBytesMax = std::uint64_t{1} << 60;
 
 tl::unexpected<Error> malformed(const char* why) {
   return fail(Reason::kFramingConflict, std::string("chunked body: ") + why);
+}
+
+// RFC 9110 6.5.1. We drop trailers, but a reader that merges them must not be fooled either.
+bool isRefusedInTrailers(std::string_view name) {
+  switch (headerIdOf(name)) {
+    case HeaderId::kAuthorization:
+    case HeaderId::kConnection:
+    case HeaderId::kContentLength:
+    case HeaderId::kContentType:
+    case HeaderId::kCookie:
+    case HeaderId::kExpect:
+    case HeaderId::kHost:
+    case HeaderId::kTe:
+    case HeaderId::kTrailer:
+    case HeaderId::kTransferEncoding:
+    case HeaderId::kUpgrade:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -103,16 +124,12 @@ Result<void> ChunkedDecoder::frameTrailer(char c) {
         state_ = State::kLastLineFeed;
         return {};
       }
-      if (!isNameByte(c) || c == '-' || c == '_' || c == '.') return malformed("malformed trailer");
+      if (c == '-' || c == '_' || c == '.' || c == ':') return malformed("malformed trailer");
       state_ = State::kTrailerName;
-      return {};
+      name_bytes_ = 0;
+      return frameTrailerName(c);
     case State::kTrailerName:
-      if (c == ':') {
-        state_ = State::kTrailerValue;
-      } else if (!isNameByte(c)) {
-        return malformed("malformed trailer");
-      }
-      return {};
+      return frameTrailerName(c);
     case State::kTrailerValue:
       if (c == '\r') {
         state_ = State::kTrailerLineFeed;
@@ -125,6 +142,21 @@ Result<void> ChunkedDecoder::frameTrailer(char c) {
     default:
       return expect(c, '\n', State::kDone);
   }
+}
+
+Result<void> ChunkedDecoder::frameTrailerName(char c) {
+  if (c == ':') {
+    const bool is_kept_whole = name_bytes_ <= name_.size();
+    if (is_kept_whole && isRefusedInTrailers({name_.data(), name_bytes_})) {
+      return malformed("field that may not be a trailer");
+    }
+    state_ = State::kTrailerValue;
+    return {};
+  }
+  if (!isNameByte(c)) return malformed("malformed trailer");
+  if (name_bytes_ < name_.size()) name_[name_bytes_] = c;
+  ++name_bytes_;
+  return {};
 }
 
 }  // namespace edgehold

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chunked transfer coding, decoding side (RFC 9112 7.1). Extensions are bounded and dropped;
 // trailers are checked with the grammar of fields, bounded and dropped.
+// Trailers that would change where the message ends or who sent it (RFC 9110 6.5.1) are refused.
 // Thread: one loop (owned by the codec).
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -45,12 +47,16 @@ class ChunkedDecoder {
   Result<void> frame(char c);
   Result<void> frameSize(char c);
   Result<void> frameTrailer(char c);
+  Result<void> frameTrailerName(char c);
   Result<void> expect(char c, char wanted, State next);
 
   State state_ = State::kSizeFirst;
   std::uint64_t left_ = 0;  // of the size being read, then of the chunk's content
   std::size_t line_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
+  std::size_t name_bytes_ = 0;
+  std::array<char, 20>
+      name_;  // the trailer's, as far as it fits: longer than any it is compared with
 };
 
 }  // namespace edgehold

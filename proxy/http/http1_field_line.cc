@@ -54,7 +54,12 @@ Outcome scanName(const char* begin, const char* end, Http1FieldLine& line) {
   return Outcome::kField;
 }
 
-Outcome scanValue(const char* at, const char* end, Http1FieldLine& line) {
+bool framesMessage(HeaderId id) {
+  return id == HeaderId::kContentLength || id == HeaderId::kTransferEncoding;
+}
+
+Outcome scanValue(const char* begin, const char* end, Http1FieldLine& line) {
+  const char* at = begin;
   while (at < end && isBlank(*at)) ++at;
   const char* const stop = findControl(at, end);
   if (stop == end) return Outcome::kIncomplete;
@@ -66,6 +71,10 @@ Outcome scanValue(const char* at, const char* end, Http1FieldLine& line) {
   const char* last = stop;
   while (last > at && isBlank(last[-1])) --last;
   line.field.value = {at, static_cast<std::size_t>(last - at)};
+  if (framesMessage(line.field.id) &&
+      (std::find(begin, at, '\t') != at || std::find(last, stop, '\t') != stop)) {
+    return Outcome::kFramingPadded;
+  }
   return Outcome::kField;
 }
 
@@ -103,6 +112,8 @@ Error errorOfFieldLine(Outcome outcome) {
       return Error{Reason::kMalformedRequest, "head: blank before the colon"};
     case Outcome::kValueMalformed:
       return Error{Reason::kMalformedRequest, "head: control byte in a field value"};
+    case Outcome::kFramingPadded:
+      return Error{Reason::kFramingConflict, "head: tab beside a framing value"};
   }
   return Error{Reason::kMalformedRequest, "head: malformed"};
 }

@@ -23,6 +23,7 @@ struct Http1FieldLine {
     kNameDisguised,  // `_` for `-` in a name the proxy reads: CGI-like upstreams take them for one
     kBlankBeforeColon,
     kValueMalformed,
+    kFramingPadded,  // a tab beside a length or coding: some readers then see another value
   };
   Outcome outcome = Outcome::kIncomplete;
   const char* next = nullptr;  // behind the line: kField, kEnd

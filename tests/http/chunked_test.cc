@@ -92,6 +92,10 @@ TEST(ChunkedDecoder, RefusesEverythingElse) {
       "0\r\nX: y\n\r\n",
       "0\r\nX: y\r\n z\r\n\r\n",
       "0\r\nX: \x01\r\n\r\n",
+      "0\r\nContent-Length: 5\r\n\r\n",
+      "0\r\nX: y\r\ntransfer-encoding: chunked\r\n\r\n",
+      "0\r\nHOST: b\r\n\r\n",
+      "0\r\nauthorization: x\r\n\r\n",
   };
   for (const std::string& bytes : refused) EXPECT_EQ(decodeEveryWay(bytes), "error") << bytes;
 }
