@@ -67,14 +67,16 @@ Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadT
 
 Result<void> Server::openState() {
   const PolicySnapshot& policy = *serving_->policy;
-  TRY_ASSIGN(audit_, AuditFile::open(policy.audit(), tools_.clock.wallNow()));
-  audit_->removeExpired(tools_.clock.wallNow());
-  TRY_ASSIGN(auto ledger, SqliteLedger::open({policy.server().state_directory + "/edgehold.db"},
-                                             tools_.clock, random_));
+  TRY_ASSIGN(StateDirectory directory, StateDirectory::open(policy.server().state_directory));
+  state_directory_.emplace(std::move(directory));
+  TRY_ASSIGN(auto ledger,
+             SqliteLedger::open({state_directory_->databaseFile()}, tools_.clock, random_));
   counters_ = std::make_unique<MemoryCounters>(
       ledger->counterSeed(), MemoryCountersOptions{.entries_max = policy.counterEntries()});
   TRY(ledger->restoreClaims(*counters_));
   ledger_ = std::move(ledger);
+  TRY_ASSIGN(audit_, AuditFile::open(policy.audit(), tools_.clock.wallNow()));
+  audit_->removeExpired(tools_.clock.wallNow());
   holds_ = std::make_unique<HoldStore>(*ledger_);
   status_page_ = std::make_unique<StatusPage>(*holds_);
   metrics_.addCollector([this](Exposition& out) { audit_->render(out); });

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include "proxy/server/worker.h"
 #include "proxy/state/memory_counters.h"
 #include "proxy/state/sqlite_ledger.h"
+#include "proxy/state/state_directory.h"
 
 namespace edgehold {
 
@@ -73,6 +75,7 @@ class Server final : private Operations {
   HostResolver resolver_;
   MetricsRegistry metrics_;
   std::shared_ptr<const Serving> serving_;
+  std::optional<StateDirectory> state_directory_;
   std::unique_ptr<AuditFile> audit_;
   std::unique_ptr<MemoryCounters> counters_;
   std::unique_ptr<SqliteLedger> ledger_;
