@@ -44,6 +44,13 @@ class [[nodiscard]] Async {
     }
   }
 
+  // As then(), for chains whose end is an Async of their own: nobody can cancel this step any more.
+  // `then` lives as long as the Resolver does, so a loop that ends frees both.
+  void detach(std::function<void(T)> then) && {
+    this->then(std::move(then));
+    state_.reset();
+  }
+
  private:
   friend class Resolver<T>;
   struct State {

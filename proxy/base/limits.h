@@ -51,6 +51,12 @@ inline constexpr std::size_t kTagCountMax = 16;
 // State.
 inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
 inline constexpr std::size_t kHoldsPendingMax = 10'000;
+inline constexpr std::size_t kHoldsReleasingMax = 16;  // sent upstream at the same time
+inline constexpr std::size_t kHoldAnswerBytesMax = 256 * 1024;
+inline constexpr std::size_t kHoldRulingBytesMax = 1024;  // who decided, and why: each
+inline constexpr auto kHoldSweepInterval = 1s;
+inline constexpr auto kHoldReleaseGrace = 60s;  // an approved hold that is older is not sent
+inline constexpr auto kHoldKept = 7 * 24h;      // after it is settled, without its content
 inline constexpr std::size_t kLedgerQueueMax = 4096;
 inline constexpr std::size_t kLedgerQueueBytesMax = 256 * 1024 * 1024;
 inline constexpr std::size_t kLedgerBatchMax = 256;  // requests in one commit

@@ -54,6 +54,7 @@ constexpr std::array<ReasonRow, kReasons> kRows = {{
     {Reason::kHoldNotFound, "hold_not_found", 404, "No such hold"},
     {Reason::kHoldPending, "hold_pending", 202, "Waiting for approval"},
     {Reason::kHoldDenied, "hold_denied", 403, "Approval was refused"},
+    {Reason::kHoldDecided, "hold_decided", 409, "The hold is decided already"},
     {Reason::kHoldExpired, "hold_expired", 410, "Approval did not come in time"},
     {Reason::kHoldOutcomeUnknown, "hold_outcome_unknown", 502,
      "The released request may or may not have been carried out"},

@@ -55,6 +55,7 @@ enum class Reason : std::uint8_t {
   kHoldNotFound,
   kHoldPending,
   kHoldDenied,
+  kHoldDecided,
   kHoldExpired,
   kHoldOutcomeUnknown,
   kPolicyChanged,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A held request as it is kept: every byte that will be sent, who asked for it under which policy,
-// a digest that binds them, and in the end the upstream's answer. Its encoding has a version, and is
-// read strictly: a record that is not exactly what was written is never executed.
-// Thread: any (values).
+// a digest that binds them, and in the end the upstream's answer. Its encoding has a version, and
+// is read strictly: a record that is not exactly what was written is never executed. Thread: any
+// (values).
 #pragma once
 
 #include <array>
@@ -34,10 +34,10 @@ struct StoredRequest {
   std::string authority;
   Fields headers;  // as they came, secrets among them: never shown
   std::string body;
-  bool is_secure = false;       // the client came over TLS
-  std::string client_address;   // behind trusted proxies, else the peer's
+  bool is_secure = false;      // the client came over TLS
+  std::string client_address;  // behind trusted proxies, else the peer's
   std::string route;
-  std::string policy_version;   // that held it; the release is checked under the current one
+  std::string policy_version;  // that held it; the release is checked under the current one
   std::string principal;
   std::string channel;
   std::string event_type;
@@ -50,6 +50,9 @@ struct StoredRequest {
   std::string rule;    // what asked for the hold
   std::string reason;  // why, for the approver
   std::int64_t held_at_ms = 0;
+
+  // Filled for the release, not kept with the request and not bound by the digest.
+  std::string approved_by;
 
   bool operator==(const StoredRequest&) const = default;
 };
@@ -66,8 +69,8 @@ struct StoredAnswer {
 
 struct HoldRecord {
   StoredRequest request;
-  HoldDigest digest{};      // of the request, made when it was held
-  HoldDigest token_hash{};  // SHA-256 of the status token: the token itself is not kept
+  HoldDigest digest{};        // of the request, made when it was held
+  HoldDigest token_hash{};    // SHA-256 of the status token: the token itself is not kept
   bool is_forgotten = false;  // decided: headers and body were erased, the digest stays
   Reason reason = Reason::kHoldPending;  // what became of it
   std::optional<StoredAnswer> answer;

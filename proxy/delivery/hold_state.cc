@@ -8,8 +8,8 @@
 
 namespace edgehold {
 namespace {
-constexpr std::array<std::string_view, 8> kNames = {
-    "pending", "approved", "executing", "done", "failed", "unknown", "denied", "expired"};
+constexpr std::array<std::string_view, 8> kNames = {"pending", "approved", "executing", "done",
+                                                    "failed",  "unknown",  "denied",    "expired"};
 static_assert(static_cast<std::size_t>(HoldState::kExpired) + 1 == kNames.size());
 }  // namespace
 

@@ -4,6 +4,7 @@
 // Thread: any (immutable but for an atomic count); answers come on the loop that was given.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -72,27 +73,45 @@ class HoldStore final : public HoldDesk {
   Async<Result<std::vector<HoldEntry>>> list(Loop& loop, HoldListQuery query);
   // kHoldNotFound when there is none.
   Async<Result<HoldDetails>> show(Loop& loop, std::string id);
-  // The hold as it is now. kHoldNotFound; kHoldExpired when silence was the answer already; else
-  // the reason of the state it is in (kHoldDenied, kReleased …) when it is pending no more.
+  // The hold as it is now. kHoldNotFound; kHoldExpired when silence was the answer already;
+  // kHoldDecided when it is pending no more; kMalformedRequest for a ruling without a reason.
   Async<Result<HoldEntry>> approve(Loop& loop, std::string id, HoldRuling ruling);
   Async<Result<HoldEntry>> deny(Loop& loop, std::string id, HoldRuling ruling);
   // kHoldNotFound for a hold that is not there and for a wrong token alike.
   Async<Result<HoldFate>> findByToken(Loop& loop, std::string id, std::string token);
 
-  // What the limit of pending holds compares with; HoldRelease sets it at the start.
-  void seedPending(std::uint64_t count) { pending_.store(static_cast<std::int64_t>(count)); }
+  // What HoldRelease counted: the limit of pending holds compares with it, and scrapes show it.
+  void noteCounts(const std::vector<LedgerStateCount>& counts);
   void notePendingEnded() { pending_.fetch_sub(1); }
   std::int64_t pendingCount() const { return pending_.load(); }
+  // The holds family of a scrape.
+  void render(Exposition& out) const;
 
  private:
+  struct Ruled {
+    HoldEntry entry;  // as it will be
+    LedgerChange change;
+  };
   Async<Result<HoldEntry>> decide(Loop& loop, std::string id, HoldRuling ruling, HoldState state);
+  static Result<Ruled> rule(const LedgerRecord& kept, const HoldRuling& ruling, HoldState state,
+                            WallTime now);
+  void write(Loop& loop, Ruled ruled, const Resolver<Result<HoldEntry>>& resolver);
 
   Ledger& ledger_;
   std::atomic<std::int64_t> pending_{0};
+  std::array<std::atomic<std::uint64_t>, 8> counts_{};  // by HoldState
 };
 
-// The change that settles `entry`: its record without content, and erased after a while.
-LedgerChange settlingChange(const LedgerRecord& kept, HoldRecord record, HoldSummary summary,
-                            HoldState state, WallTime now);
+// How a hold ends.
+struct Settling {
+  Reason reason = Reason::kInternalError;
+  std::optional<StoredAnswer> answer;
+  WallTime now;
+};
+
+// The change that settles `kept` (with its body): content forgotten, the outcome noted, erased
+// after a while.
+LedgerChange settlingChange(const LedgerRecord& kept, HoldSummary summary, HoldState state,
+                            const Settling& settling);
 
 }  // namespace edgehold

@@ -63,8 +63,8 @@ HoldSummary summaryOf(const HoldRecord& record, std::int64_t expires_at_ms) {
   summary.rule = request.rule;
   summary.reason = cut(request.reason);
   summary.policy_version = request.policy_version;
-  summary.digest = hexEncode(
-      {reinterpret_cast<const char*>(record.digest.data()), record.digest.size()});
+  summary.digest =
+      hexEncode({reinterpret_cast<const char*>(record.digest.data()), record.digest.size()});
   summary.held_at_ms = request.held_at_ms;
   summary.expires_at_ms = expires_at_ms;
   summary.body_bytes = request.body.size();

@@ -73,6 +73,7 @@ class Exchange {
 
   // Who and when.
   std::string_view request_id;  // 32 hexadecimal digits, or what a trusted peer sent
+  std::string_view approval_id;  // of the hold that it became, or whose release it is
   Instant started{};
   WallTime started_wall{};
   ClientFacts client;

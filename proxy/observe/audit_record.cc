@@ -177,6 +177,7 @@ AuditRecord auditRecordOf(const Exchange& exchange) {
   record.detail = decision.why;
   record.shadows = &decision.shadows;
   record.request_id = exchange.request_id;
+  record.approval_id = exchange.approval_id;
   record.status = decision.status;
   record.upstream_status = decision.upstream_status;
   record.request_bytes = decision.request_body_bytes;
