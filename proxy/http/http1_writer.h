@@ -19,8 +19,8 @@ enum class Http1ConnectionField : std::uint8_t {
 
 // `framing`: kNone and kUntilClose write no field, kKnown a Content-Length, kChunked a
 // Transfer-Encoding. Content-Length, Transfer-Encoding and Keep-Alive fields of `head` are left
-// out, so that a message never carries two lengths. REQUIRES: names and values are well-formed
-// (grammar.h).
+// out, so that a message never carries two lengths; so is a field with a control byte in its value.
+// REQUIRES: names and start lines are well-formed (grammar.h).
 void writeHttp1RequestHead(Buffer& out, const RequestHead& head, BodyLength framing);
 void writeHttp1ResponseHead(Buffer& out, const ResponseHead& head, BodyLength framing,
                             Http1ConnectionField connection);

@@ -245,6 +245,19 @@ TEST_F(Http1ServerCodecTest, WritesOneLengthWhateverTheHeadCarries) {
   EXPECT_EQ(output(), "HTTP/1.1 200 OK\r\nX: y\r\nContent-Length: 2\r\n\r\nok");
 }
 
+TEST_F(Http1ServerCodecTest, LeavesOutAFieldThatWouldSplitTheMessage) {
+  feeder.feed(kGet);
+  ResponseHead head = response(200, BodyLength::known(2));
+  head.headers.add("X", "a\r\nSet-Cookie: b");
+  head.headers.add("Y", "a\nb");
+  head.headers.add("", "c");
+  head.headers.add("Z", "d");
+  codec.sendHead(1, head, false);
+  codec.sendBody(1, "ok");
+  codec.sendEnd(1);
+  EXPECT_EQ(output(), "HTTP/1.1 200 OK\r\nZ: d\r\nContent-Length: 2\r\n\r\nok");
+}
+
 TEST_F(Http1ServerCodecTest, SendsContinueOnceAndOnlyWhenAskedFor) {
   feeder.feed("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
   EXPECT_TRUE(seen.is_continue_expected);
