@@ -29,7 +29,7 @@ std::size_t Http1ServerCodec::receive(ByteView bytes) {
 std::size_t Http1ServerCodec::receiveSome(ByteView bytes) {
   switch (input_) {
     case Input::kHead:
-      return is_open_ ? 0 : readHead(bytes);
+      return readHead(bytes);
     case Input::kBody:
       return readBody(bytes);
     case Input::kWhole:
@@ -130,7 +130,6 @@ void Http1ServerCodec::fail(Error error) {
 void Http1ServerCodec::checkEnd() {
   switch (input_) {
     case Input::kHead:
-      if (is_open_) return;
       if (unread_ == 0) {
         input_ = Input::kStopped;
       } else {

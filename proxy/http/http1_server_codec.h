@@ -40,12 +40,12 @@ class Http1ServerCodec final : public ServerCodec {
   bool isFinished() const override {
     return input_ == Input::kStopped && !is_open_ && output_.empty();
   }
-  bool isIdle() const override { return input_ == Input::kHead && !is_open_ && !isInHead(); }
-  bool isInHead() const override { return input_ == Input::kHead && !is_open_ && unread_ > 0; }
+  bool isIdle() const override { return input_ == Input::kHead && unread_ == 0; }
+  bool isInHead() const override { return input_ == Input::kHead && unread_ > 0; }
 
  private:
   enum class Input : std::uint8_t {
-    kHead,     // reads the next head once no stream is open
+    kHead,     // reads the next head; no stream is open
     kBody,     // delivers content, as far as credit goes
     kWhole,    // the request is whole; its response is not
     kDiscard,  // the response is complete; the rest of the body is here and goes unseen
