@@ -15,8 +15,15 @@
 namespace edgehold {
 namespace {
 
-bool startsWithIgnoreCase(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && equalsIgnoreCase(text.substr(0, prefix.size()), prefix);
+// Many servers read `X_Forwarded_For` as `X-Forwarded-For` (CGI variables), so both are the same
+// here.
+bool startsLike(std::string_view text, std::string_view prefix) {
+  if (text.size() < prefix.size()) return false;
+  for (std::size_t i = 0; i < prefix.size(); ++i) {
+    const char c = text[i] == '_' ? '-' : asciiLower(text[i]);
+    if (c != prefix[i]) return false;
+  }
+  return true;
 }
 
 // Names that tell an upstream who somebody is or where a request came from. Only edgehold says so.
@@ -40,10 +47,10 @@ bool assertsIdentity(const Header& field) {
       "x-real-ip",        "x-client-ip",   "true-client-ip",
       "cf-connecting-ip", "x-remote-user", "x-authenticated-user"};
   for (const std::string_view prefix : kPrefixes) {
-    if (startsWithIgnoreCase(field.name, prefix)) return true;
+    if (startsLike(field.name, prefix)) return true;
   }
   for (const std::string_view name : kNames) {
-    if (equalsIgnoreCase(field.name, name)) return true;
+    if (field.name.size() == name.size() && startsLike(field.name, name)) return true;
   }
   return false;
 }

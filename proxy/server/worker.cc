@@ -15,6 +15,7 @@ namespace edgehold {
 
 Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Serving> serving)
     : index_(index),
+      json_(random_),
       rules_(rule_clock_),
       dialer_(loop_, shared.resolver),
       audit_(shared.audit, shared.metrics, loop_, serving->policy->audit().fields),
