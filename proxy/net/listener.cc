@@ -53,10 +53,12 @@ void Listener::onFdReady(bool, bool) {
       return pause();
     }
     Fd owned(fd);
-    const int one = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     const auto peer = Endpoint::fromSockaddr(reinterpret_cast<const sockaddr&>(address));
-    if (peer) on_accept_(std::move(owned), *peer);
+    if (peer) {
+      const int one = 1;
+      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+    on_accept_(std::move(owned), peer.value_or(Endpoint{}));
   }
 }
 

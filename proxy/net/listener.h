@@ -14,6 +14,7 @@ namespace edgehold {
 
 class Listener final : private FdWatch::Observer {
  public:
+  // `peer` is `[::]:0` for a Unix socket. May destroy the listener only in a later turn.
   using OnAccept = std::function<void(Fd, const Endpoint& peer)>;
 
   Listener(EventLoop& loop, Fd fd, OnAccept on_accept);
