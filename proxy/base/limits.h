@@ -108,6 +108,15 @@ inline constexpr std::size_t kSecretBytesMax = 64 * 1024;
 inline constexpr std::size_t kPolicyFilesMax = 1024;
 inline constexpr std::size_t kPolicyHistoryMax = 32;
 
+// Administration.
+inline constexpr std::size_t kAdminConnectionsMax = 64;
+inline constexpr std::size_t kAdminInputBytesMax = 64 * 1024;  // read ahead of the codec
+inline constexpr std::size_t kAdminBodyBytesMax = 1024 * 1024;
+inline constexpr std::size_t kAdminAnswerBytesMax = 64 * 1024 * 1024;  // what our own client takes
+inline constexpr std::size_t kAdminWhoBytesMax = 128;
+inline constexpr std::size_t kAdminReasonBytesMax = 1024;
+inline constexpr auto kAdminAnswerTimeout = 20s;
+
 // Waits (defaults).
 inline constexpr auto kHandshakeTimeout = 10s;
 inline constexpr auto kHeadTimeout = 10s;

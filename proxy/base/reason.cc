@@ -59,6 +59,7 @@ constexpr std::array<ReasonRow, kReasons> kRows = {{
     {Reason::kHoldOutcomeUnknown, "hold_outcome_unknown", 502,
      "The released request may or may not have been carried out"},
     {Reason::kPolicyChanged, "policy_changed", 409, "The current policy refuses the held request"},
+    {Reason::kPolicyRefused, "policy_refused", 409, "The configuration was refused"},
     {Reason::kOverloaded, "overloaded", 503, "Overloaded"},
     {Reason::kDraining, "draining", 503, "Shutting down"},
     {Reason::kStoreUnavailable, "store_unavailable", 503, "Durable store not available"},

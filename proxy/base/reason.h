@@ -59,6 +59,8 @@ enum class Reason : std::uint8_t {
   kHoldExpired,
   kHoldOutcomeUnknown,
   kPolicyChanged,
+  // What an operator asked for and did not get.
+  kPolicyRefused,
   // What the machine could not do.
   kOverloaded,
   kDraining,

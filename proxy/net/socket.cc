@@ -31,14 +31,13 @@ IoResult fromCount(ssize_t count) {
   return {is_blocked ? IoResult::Kind::kBlocked : IoResult::Kind::kFailed, 0};
 }
 
-}  // namespace
-
-Result<Fd> listenOn(const Endpoint& address, int backlog) {
+Result<Fd> listenWith(const Endpoint& address, int backlog, bool is_shared) {
   Fd fd = makeSocket(address);
   if (!fd.isOpen()) return fail(systemError("cannot make a socket for", address));
   const int one = 1;
+  const int shared = is_shared ? 1 : 0;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &shared, sizeof shared);
   sockaddr_storage storage{};
   const auto length = static_cast<socklen_t>(address.toSockaddr(storage));
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
@@ -46,6 +45,16 @@ Result<Fd> listenOn(const Endpoint& address, int backlog) {
   }
   if (::listen(fd.get(), backlog) != 0) return fail(systemError("cannot listen on", address));
   return fd;
+}
+
+}  // namespace
+
+Result<Fd> listenOn(const Endpoint& address, int backlog) {
+  return listenWith(address, backlog, /*is_shared=*/true);
+}
+
+Result<Fd> listenAloneOn(const Endpoint& address, int backlog) {
+  return listenWith(address, backlog, /*is_shared=*/false);
 }
 
 Endpoint localEndpoint(const Fd& fd) {

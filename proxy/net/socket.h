@@ -17,6 +17,8 @@ namespace edgehold {
 
 // A listening socket with SO_REUSEPORT, so that each worker has its own queue.
 Result<Fd> listenOn(const Endpoint& address, int backlog);
+// One that nobody shares: an error while another process listens there.
+Result<Fd> listenAloneOn(const Endpoint& address, int backlog);
 // Where a bound socket listens: the port that the kernel chose for port 0.
 Endpoint localEndpoint(const Fd& fd);
 

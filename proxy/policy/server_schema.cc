@@ -61,6 +61,7 @@ void readServer(ConfigReader& root, SchemaScope& scope, PolicySnapshot::Parts& p
 }
 
 void checkAdmin(ConfigReader& root, PolicySnapshot::Parts& parts) {
+  parts.server.admin.is_public_allowed = !parts.security.deny_public_admin;
   const auto& address = parts.server.admin.address;
   if (!address || address->ip.isLoopback()) return;
   auto admin = root.child("admin");

@@ -24,6 +24,7 @@ namespace edgehold {
 struct AdminSpec {
   std::string socket_path;          // Unix socket; empty: none
   std::optional<Endpoint> address;  // TCP; loopback unless deny_public_admin is false
+  bool is_public_allowed = false;   // deny_public_admin is false
 };
 
 // Fixed at start; a reload that would change one of these is refused whole and names it.

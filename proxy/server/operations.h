@@ -37,6 +37,7 @@ struct ServerStatus {
   bool is_last_reload_ok = true;
   std::string last_reload_error;  // first line of it
   WallTime last_reload{};
+  std::string audit_file;
   bool is_audit_healthy = true;
   std::vector<std::string> warnings;  // of the policy in force
 };

@@ -137,6 +137,7 @@ ServerStatus Server::status() const {
           .is_last_reload_ok = last_reload_error_.empty(),
           .last_reload_error = last_reload_error_,
           .last_reload = last_reload_,
+          .audit_file = policy.audit().path,
           .is_audit_healthy = audit_->isHealthy(),
           .warnings = policy.warnings()};
 }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// The admin paths, behind admin_api.h.
+// Thread: main only.
+#include "proxy/server/admin_api.h"
+
+#include <array>
+#include <optional>
+
+#include "proxy/base/json_tree.h"
+#include "proxy/observe/civil_time.h"
+#include "proxy/observe/exposition.h"
+#include "proxy/observe/metrics.h"
+
+namespace edgehold {
+namespace {
+
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kProblemJson = "application/problem+json";
+
+enum class Page : std::uint8_t { kLive, kReady, kStarted, kMetrics, kStatus, kReload };
+
+struct PageRow {
+  std::string_view path;
+  Page page;
+  bool is_change;  // POST; the others GET and HEAD
+};
+
+constexpr std::array<PageRow, 6> kPages = {{
+    {"/livez", Page::kLive, false},
+    {"/readyz", Page::kReady, false},
+    {"/startupz", Page::kStarted, false},
+    {"/metrics", Page::kMetrics, false},
+    {"/status", Page::kStatus, false},
+    {"/reload", Page::kReload, true},
+}};
+
+const PageRow* pageAt(std::string_view path) {
+  for (const PageRow& row : kPages) {
+    if (row.path == path) return &row;
+  }
+  return nullptr;
+}
+
+Async<AdminAnswer> now(AdminAnswer answer) {
+  auto [async, resolver] = Async<AdminAnswer>::make();
+  resolver.resolve(std::move(answer));
+  return std::move(async);
+}
+
+AdminAnswer json(const Json::Value& tree) { return {200, kJson, writeJsonCompact(tree), {}}; }
+
+AdminAnswer yesOrNo(bool is_yes, std::string_view yes, std::string_view no) {
+  const auto status = static_cast<std::uint16_t>(is_yes ? 200 : 503);
+  return {status, kText, std::string(is_yes ? yes : no) + "\n", {}};
+}
+
+Json::Value listOf(const std::vector<std::string>& texts) {
+  Json::Value list(Json::arrayValue);
+  for (const std::string& text : texts) list.append(text);
+  return list;
+}
+
+Json::Value problemTree(Reason reason, std::uint16_t status, std::string_view detail) {
+  const ReasonRow& row = reasonRow(reason);
+  Json::Value tree(Json::objectValue);
+  tree["type"] = "about:blank";
+  tree["title"] = std::string(row.title);
+  tree["status"] = status;
+  tree["reason"] = std::string(row.code);
+  if (!detail.empty()) tree["detail"] = std::string(detail);
+  return tree;
+}
+
+bool isMethodOf(const PageRow& row, Method method) {
+  if (row.is_change) return method == Method::kPost;
+  return method == Method::kGet || method == Method::kHead;
+}
+
+AdminAnswer wrongMethod(std::string_view allowed) {
+  AdminAnswer answer = adminProblem(Reason::kMethodNotAllowed, {});
+  answer.headers.emplace_back("Allow", allowed);
+  return answer;
+}
+
+}  // namespace
+
+AdminAnswer adminProblem(Reason reason, std::string_view detail) {
+  const std::uint16_t status = reasonRow(reason).status;
+  return {status, kProblemJson, writeJsonCompact(problemTree(reason, status, detail)), {}};
+}
+
+Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
+  const PageRow* const row = pageAt(request.path);
+  if (row == nullptr) return now(adminProblem(Reason::kRouteNotFound, "no such admin path"));
+  if (!isMethodOf(*row, request.method))
+    return now(wrongMethod(row->is_change ? "POST" : "GET, HEAD"));
+  switch (row->page) {
+    case Page::kLive:
+      return now(yesOrNo(true, "live", ""));
+    case Page::kReady:
+      return now(yesOrNo(operations_.isReady(), "ready", "not ready"));
+    case Page::kStarted:
+      return now(yesOrNo(operations_.isStarted(), "started", "starting"));
+    case Page::kMetrics:
+      return now({200, Exposition::kContentType, operations_.metrics().render(), {}});
+    case Page::kStatus:
+      return now(status());
+    case Page::kReload:
+      return now(reload());
+  }
+  return now(adminProblem(Reason::kInternalError, {}));
+}
+
+AdminAnswer AdminApi::status() const {
+  const ServerStatus status = operations_.status();
+  Json::Value tree(Json::objectValue);
+  tree["program_version"] = status.program_version;
+  tree["policy_version"] = status.policy_version;
+  tree["config_file"] = status.config_file;
+  tree["started"] = formatRfc3339(status.started);
+  tree["is_ready"] = status.is_ready;
+  tree["is_draining"] = status.is_draining;
+  tree["workers"] = Json::UInt64{status.workers};
+  tree["listeners"] = listOf(status.listeners);
+  tree["last_reload"]["at"] = formatRfc3339(status.last_reload);
+  tree["last_reload"]["is_ok"] = status.is_last_reload_ok;
+  if (!status.is_last_reload_ok) tree["last_reload"]["error"] = status.last_reload_error;
+  tree["audit_file"] = status.audit_file;
+  tree["is_audit_healthy"] = status.is_audit_healthy;
+  tree["warnings"] = listOf(status.warnings);
+  return json(tree);
+}
+
+AdminAnswer AdminApi::reload() {
+  const ReloadReport report = operations_.reload();
+  const bool is_taken = report.errors.empty();
+  Json::Value tree(Json::objectValue);
+  if (!is_taken) {
+    tree = problemTree(Reason::kPolicyRefused, reasonRow(Reason::kPolicyRefused).status,
+                       "the policy in force stays");
+    tree["errors"] = listOf(report.errors);
+  }
+  tree["has_changed"] = report.has_changed;
+  tree["policy_version"] = report.version;
+  tree["warnings"] = listOf(report.warnings);
+  if (is_taken) return json(tree);
+  return {reasonRow(Reason::kPolicyRefused).status, kProblemJson, writeJsonCompact(tree), {}};
+}
+
+}  // namespace edgehold

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: which verb, with what. Parses and explains itself; runs nothing.
+// Thread: main only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/observe/audit_reader.h"
+
+namespace edgehold {
+
+// What `edgehold` exits with. Part of the interface: scripts and CI gates read it.
+enum class ExitCode : int {
+  kOk = 0,
+  kFailure = 1,  // operational: nobody answers, a store is not writable
+  kUsage = 2,    // the command line or the configuration is wrong
+  kGate = 3,     // the check ran, and what it checked did not pass
+};
+
+enum class Verb : std::uint8_t {
+  kRun,
+  kCheck,
+  kReload,
+  kStatus,
+  kVersion,
+  kRulesTest,
+  kApprovalsList,
+  kApprovalsShow,
+  kApprovalsApprove,
+  kApprovalsDeny,
+  kAuditQuery,
+};
+
+struct Options {
+  Verb verb = Verb::kVersion;
+  std::string config_file;  // -c; empty: not given
+  std::string admin;        // --admin; empty: not given
+  bool is_json = false;
+  bool keeps_core_dumps = false;
+  std::string directory;    // rules test
+  std::string approval_id;  // approvals show, approve, deny
+  std::string reason;       // approvals approve, deny
+  std::string who;          // the same
+  std::string state;        // approvals list; empty: any
+  std::size_t limit = 100;  // approvals list, audit query; 0: all
+  std::string audit_file;   // audit query; empty: as configured
+  std::string since;        // audit query: RFC 3339, or how long ago
+  std::string until;        // the same
+  AuditQuery audit;         // its times are not set
+};
+
+// Either options, or what to print and exit with (help, version, a mistake).
+struct ParsedOptions {
+  std::optional<Options> options;
+  ExitCode exit_code = ExitCode::kOk;
+  std::string out;  // for standard output
+  std::string err;  // for standard error
+};
+
+// `arguments` without the program's name. `version` is what --version prints.
+ParsedOptions parseOptions(const std::vector<std::string>& arguments, const std::string& version);
+
+}  // namespace edgehold

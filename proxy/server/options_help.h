@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `--help` says after the list of options: examples, exit codes, files, signals.
+// Thread: any (immutable).
+#pragma once
+
+#include <string_view>
+
+namespace edgehold::help {
+
+inline constexpr std::string_view kProgram =
+    R"(edgehold: a policy-enforcing reverse proxy for AI agents.
+It checks every request against a policy, can hold one until a person says yes,
+and writes an audit record of each decision.)";
+
+inline constexpr std::string_view kProgramEnd = R"(
+EXAMPLES
+  edgehold check -c /etc/edgehold/edgehold.yaml && edgehold reload
+  edgehold approvals list
+  edgehold approvals approve 4f2c... --reason "agreed with sales"
+  edgehold audit query --since 1h --decision deny
+
+ADMIN SOCKET
+  reload, status and approvals ask a running edgehold. Where it listens is taken
+  from --admin, else from `admin:` in the file given with -c, else from
+  $EDGEHOLD_ADMIN, else it is /run/edgehold/admin.sock or
+  /var/lib/edgehold/admin.sock, whichever is there.
+
+EXIT CODES
+  0  ok
+  1  operational failure: nobody answers, a file or store cannot be used
+  2  wrong usage, or a configuration with mistakes
+  3  the check ran, and what it checked did not pass
+
+`edgehold VERB --help` tells more.)";
+
+inline constexpr std::string_view kRunEnd = R"(
+Stays in the foreground and logs to standard error; a service manager keeps it
+running. Started as root, it opens its sockets and becomes the account that
+`user:` names, for good. Nothing it executes can gain privileges, the limit of
+open descriptors is raised to the hard limit, and there are no core dumps.
+
+EXAMPLES
+  edgehold run -c /etc/edgehold/edgehold.yaml
+
+SIGNALS
+  HUP         read the configuration again; with mistakes, nothing changes
+  USR1        open the audit file again (after something else moved it)
+  TERM, INT   drain: not ready, no new connections, finish what is under way,
+              then end; a second one ends at once
+
+FILES
+  state.directory     holds and claims (/var/lib/edgehold unless configured)
+  admin.socket        the admin socket (admin.sock in state.directory)
+  audit.path          one JSON line for each decision (audit.jsonl there)
+
+EXIT CODES
+  0  drained and ended     1  cannot start     2  configuration with mistakes)";
+
+inline constexpr std::string_view kCheckEnd = R"(
+Builds everything that `run` would build, rules, filters and secrets included,
+and touches nothing. Every mistake is told at once on standard error, one a line:
+  FILE:LINE:COLUMN: PATH: MESSAGE
+Without mistakes it prints the version of the policy (the hash of all that acts),
+its routes and its warnings.
+
+EXAMPLES
+  edgehold check -c conf/bot.yaml
+  edgehold check -c conf/bot.yaml --json | jq -r .policy_version
+
+EXIT CODES
+  0  no mistakes (warnings may be told)     2  mistakes)";
+
+inline constexpr std::string_view kReloadEnd = R"(
+The running edgehold reads its configuration file and rules again, checks all of
+it and takes it over as one; exchanges under way keep the policy they began with.
+With mistakes nothing changes, and they are told on standard error.
+
+EXAMPLES
+  edgehold reload
+  edgehold reload --admin /run/edgehold/admin.sock --json
+
+EXIT CODES
+  0  taken over     1  nobody answers, or refused: the old policy stays)";
+
+inline constexpr std::string_view kStatusEnd = R"(
+EXAMPLES
+  edgehold status
+  edgehold status --json | jq .is_ready
+
+EXIT CODES
+  0  told     1  nobody answers)";
+
+inline constexpr std::string_view kVersionEnd = R"(
+EXIT CODES
+  0  always)";
+
+inline constexpr std::string_view kRulesTestEnd = R"(
+Runs every *_test.lua beside the rules in DIR with the engine that serves requests.
+Prints TAP (testanything.org), one line for each case.
+
+EXAMPLES
+  edgehold rules test lua/rules
+
+EXIT CODES
+  0  all passed     2  the rules do not load     3  a test failed)";
+
+inline constexpr std::string_view kApprovalsEnd = R"(
+A held request waits, bound to its exact bytes, until somebody approves or denies it
+or its time is over (silence is no). Approved, it is checked again under the policy of
+that moment, and edgehold sends it. Who decided and why goes into the audit log; the
+account is the one the kernel reports for this end of the admin socket.
+
+EXAMPLES
+  edgehold approvals list
+  edgehold approvals list --state pending --json
+  edgehold approvals show ID
+  edgehold approvals approve ID --reason "agreed with sales"
+  edgehold approvals deny ID --reason "wrong group"
+
+EXIT CODES
+  0  ok     1  nobody answers, or the decision was refused (no such hold, decided already))";
+
+inline constexpr std::string_view kAuditQueryEnd = R"(
+Reads the audit files, the rotated ones first: those of --file, else of the configuration
+given with -c, else of the running edgehold that answers at the admin socket. All filters
+that are given must hold. TIME is RFC 3339 in UTC (2026-11-21T11:02:10Z, or a date), or
+how long ago: 15m, 2h, 7d. With --json the records come as they stand, one a line.
+
+EXAMPLES
+  edgehold audit query -c /etc/edgehold/edgehold.yaml --since 1h --decision deny
+  edgehold audit query --file audit.jsonl --request-id ID --json
+  edgehold audit query --principal deploy-bot --limit 0
+
+EXIT CODES
+  0  read, even when nothing matched     1  no file could be read)";
+
+}  // namespace edgehold::help
