@@ -32,7 +32,8 @@ void addList(Table& table, const Json::Value& tree, const char* key, const std::
 std::string healthOf(const Json::Value& tree) {
   if (isAt(tree, "is_draining")) return "draining";
   if (isAt(tree, "is_ready")) return "ready";
-  return isAt(tree, "is_audit_healthy") ? "not ready" : "not ready: the audit log cannot be written";
+  return isAt(tree, "is_audit_healthy") ? "not ready"
+                                        : "not ready: the audit log cannot be written";
 }
 
 Table statusTable(const Json::Value& tree) {
