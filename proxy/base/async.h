@@ -32,6 +32,23 @@ class [[nodiscard]] Async {
     return {Async(state), Resolver<T>(std::move(state))};
   }
 
+  // What lives as long as somebody waits for this value: a timer, another Async. One at most.
+  void keep(std::shared_ptr<void> kept) {
+    CHECK(state_ != nullptr && state_->kept == nullptr);
+    state_->kept = std::move(kept);
+  }
+  // The value that `change` makes of this one. Destroying the result cancels this.
+  template <class U>
+  Async<U> map(std::function<U(T)> change) && {
+    auto [mapped, resolver] = Async<U>::make();
+    const auto source = std::make_shared<Async>(std::move(*this));
+    mapped.keep(source);
+    source->then([resolver = resolver, change = std::move(change)](T value) {
+      resolver.resolve(change(std::move(value)));
+    });
+    return std::move(mapped);
+  }
+
   // `then` gets the value: at once if it is there already, else when it comes. REQUIRES: first
   // call. The callback may destroy this Async.
   void then(std::function<void(T)> then) {
@@ -57,12 +74,14 @@ class [[nodiscard]] Async {
     std::optional<T> value;
     std::function<void(T)> then;
     bool is_cancelled = false;
+    std::shared_ptr<void> kept;
   };
   explicit Async(std::shared_ptr<State> state) : state_(std::move(state)) {}
   void cancel() {
     if (state_ == nullptr) return;
     state_->is_cancelled = true;
     state_->then = nullptr;
+    const auto kept = std::move(state_->kept);  // it may hold the last Resolver
     state_.reset();
   }
   std::shared_ptr<State> state_;

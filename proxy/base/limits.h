@@ -48,6 +48,13 @@ inline constexpr std::size_t kJsonBytesMax = 16 * 1024 * 1024;
 inline constexpr std::size_t kFactBytesMax = 256;
 inline constexpr std::size_t kTagCountMax = 16;
 
+// Filters.
+inline constexpr std::size_t kRateLimitsMax = 8;  // in one filter
+inline constexpr std::size_t kCatalogueRowsMax = 4096;
+inline constexpr std::size_t kConditionsMax = 32;    // of one catalogue row
+inline constexpr std::size_t kSignedPiecesMax = 16;  // of one signed text
+inline constexpr std::size_t kSecretsMax = 16;       // live versions in one channel
+
 // State.
 inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
 inline constexpr std::size_t kHoldsPendingMax = 10'000;

@@ -20,11 +20,14 @@
 #include "proxy/base/json.h"
 #include "proxy/exchange/decision.h"
 #include "proxy/exchange/facts.h"
+#include "proxy/exchange/verdict.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
 
+class Exchange;
 class PolicySnapshot;
+class Random;
 class Route;
 
 // The transport's facts about who sent it.
@@ -36,7 +39,7 @@ struct ClientFacts {
   std::string_view server_name;  // SNI; lives with the connection
 };
 
-// What a rule or an action class asked for: approval_hold acts on it.
+// What a rule asked for: approval_hold acts on it. The walk denies when it is left unanswered.
 struct HoldWish {
   std::string_view rule;    // who asked
   std::string_view reason;  // why, for the approver
@@ -53,6 +56,15 @@ class Settlement {
   virtual void commit(Instant now) = 0;
   // It was refused later, failed, or its client left before it was sent.
   virtual void release(Instant now) = 0;
+};
+
+// How a platform is told that its event was accepted, in its own exact words: a duplicate is
+// answered so, and what is accepted now and delivered later.
+class Acknowledger {
+ public:
+  virtual ~Acknowledger() = default;
+  // Nothing when the platform wants nothing special.
+  virtual std::optional<Reply> acknowledge(const Exchange& exchange, Random& random) const = 0;
 };
 
 // The state of the rate limit that is closest to its end, for the draft RateLimit fields.
@@ -93,6 +105,8 @@ class Exchange {
 
   // What was learned, and what became of it.
   Facts facts;
+  std::string_view failed_rule;  // beside an Error: which rule failed; the walk takes it
+  const Acknowledger* acknowledger = nullptr;  // of the channel that verified it; in the route
   std::optional<HoldWish> hold_wish;
   std::optional<RateReport> rate_report;
   std::vector<std::unique_ptr<Settlement>> settlements;

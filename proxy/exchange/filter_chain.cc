@@ -81,7 +81,16 @@ void ChainWalk::advance() {
                                           : apply(entry, resultOf(std::move(outcome)));
     if (!goes_on) return;  // this may be gone
   }
-  end(std::nullopt);
+  end(unheldWish());
+}
+
+// Somebody asked for a hold and nobody held: passing would be more than the rule allowed.
+std::optional<Verdict> ChainWalk::unheldWish() {
+  if (phase_ != Phase::kBody || exchange_.is_release || !exchange_.hold_wish) return std::nullopt;
+  Verdict verdict = Verdict::deny(Reason::kRuleDenied, "a hold was asked for, the route holds none")
+                        .byRule(exchange_.hold_wish->rule);
+  decide(verdict, Decision::Kind::kDeny, {});
+  return verdict;
 }
 
 Outcome ChainWalk::ask(const ChainEntry& entry) {
@@ -98,13 +107,14 @@ bool ChainWalk::apply(const ChainEntry& entry, Result<Verdict> result) {
 bool ChainWalk::applyError(const ChainEntry& entry, Error error) {
   const Reason reason =
       error.reason == Reason::kInternalError ? Reason::kFilterFailed : error.reason;
+  const std::string_view rule = std::exchange(exchange_.failed_rule, {});
   if (entry.mode == FilterMode::kShadow || entry.on_error == OnError::kAllow) {
-    shadow(entry, reason, {});
+    shadow(entry, reason, rule);
     if (entry.mode == FilterMode::kEnforce) exchange_.decision.why = std::move(error.message);
     return true;
   }
-  Verdict verdict = Verdict::deny(reason, std::move(error.message));
-  decide(entry, verdict, Decision::Kind::kError);
+  Verdict verdict = Verdict::deny(reason, std::move(error.message)).byRule(rule);
+  decide(verdict, Decision::Kind::kError, entry.name);
   end(std::move(verdict));
   return false;
 }
@@ -118,7 +128,7 @@ bool ChainWalk::applyVerdict(const ChainEntry& entry, Verdict verdict) {
     if (!verdict.rule().empty()) exchange_.decision.rule = verdict.rule();
     return true;
   }
-  decide(entry, verdict, kindOf(verdict));
+  decide(verdict, kindOf(verdict), entry.name);
   end(std::move(verdict));
   return false;
 }
@@ -171,7 +181,7 @@ std::optional<Verdict> ChainWalk::chunk(std::string_view chunk) {
       shadow(entry, verdict.reason(), verdict.rule());
       continue;
     }
-    decide(entry, verdict, kindOf(verdict));
+    decide(verdict, kindOf(verdict), entry.name);
     return verdict;
   }
   exchange_.is_shadow = false;
@@ -202,11 +212,11 @@ void ChainWalk::shadow(const ChainEntry& entry, Reason reason, std::string_view 
   if (!is_known) shadows.push_back({entry.name, reason, std::string(rule)});
 }
 
-void ChainWalk::decide(const ChainEntry& entry, const Verdict& verdict, Decision::Kind kind) {
+void ChainWalk::decide(const Verdict& verdict, Decision::Kind kind, std::string_view filter) {
   Decision& decision = exchange_.decision;
   decision.kind = kind;
   decision.reason = verdict.reason();
-  decision.filter = entry.name;
+  decision.filter = filter;
   decision.rule = verdict.rule();
   decision.why = verdict.why();
 }

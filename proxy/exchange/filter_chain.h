@@ -84,7 +84,8 @@ class ChainWalk {
   void resume(Result<Verdict> result);
   void end(std::optional<Verdict> verdict);
   void shadow(const ChainEntry& entry, Reason reason, std::string_view rule);
-  void decide(const ChainEntry& entry, const Verdict& verdict, Decision::Kind kind);
+  void decide(const Verdict& verdict, Decision::Kind kind, std::string_view filter);
+  std::optional<Verdict> unheldWish();
   bool isSkipped(const ChainEntry& entry) const;
 
   const FilterChain& chain_;

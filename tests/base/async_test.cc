@@ -59,6 +59,42 @@ TEST(Async, MayBeDestroyedByItsOwnCallback) {
   EXPECT_EQ(got, 3);
 }
 
+TEST(Async, MapsAValueThatComesLaterOrWasThereFirst) {
+  const std::function<std::string(int)> change = [](int value) { return std::to_string(value); };
+  for (const bool is_there_first : {false, true}) {
+    auto [async, resolver] = Async<int>::make();
+    if (is_there_first) resolver.resolve(7);
+    auto mapped = std::move(async).map(change);
+    std::string got;
+    mapped.then([&](std::string value) { got = std::move(value); });
+    if (!is_there_first) resolver.resolve(7);
+    EXPECT_EQ(got, "7");
+  }
+}
+
+TEST(Async, CancelsWhatItIsMappedFrom) {
+  auto made = Async<int>::make();
+  {
+    auto mapped =
+        std::move(made.first).map(std::function<int(int)>([](int value) { return value; }));
+    mapped.then([](int) { FAIL() << "cancelled"; });
+    EXPECT_TRUE(made.second.isWanted());
+  }
+  EXPECT_FALSE(made.second.isWanted());
+  made.second.resolve(1);
+}
+
+TEST(Async, KeepsWhatItNeedsAsLongAsSomebodyWaits) {
+  const auto kept = std::make_shared<int>(1);
+  auto made = Async<int>::make();
+  {
+    Async<int> waiting = std::move(made.first);
+    waiting.keep(kept);
+    EXPECT_EQ(kept.use_count(), 2);
+  }
+  EXPECT_EQ(kept.use_count(), 1);
+}
+
 struct CountingTask final : TurnEndTask {
   int runs = 0;
   void onTurnEnd() override { ++runs; }

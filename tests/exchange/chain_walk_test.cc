@@ -257,6 +257,28 @@ TEST(ChainWalk, MayStartTheNextPhaseFromTheEndOfTheLast) {
   EXPECT_EQ(f.ends, 2);
 }
 
+TEST(ChainWalk, DeniesAWishToHoldThatNobodyActedOn) {
+  WalkFixture f;
+  f.add("rules", {.body = [](Exchange& exchange) -> Outcome {
+          exchange.hold_wish = HoldWish{.rule = "big_send", .reason = "many", .ttl = {}};
+          return Verdict::proceed();
+        }});
+  f.runHead();
+  f.runBody();
+  EXPECT_EQ(f.reason(), Reason::kRuleDenied);
+  EXPECT_EQ(f.exchange.decision.rule, "big_send");
+  EXPECT_EQ(f.exchange.decision.filter, "");
+}
+
+TEST(ChainWalk, TakesAWishToHoldForGrantedOnARelease) {
+  WalkFixture f;
+  f.exchange.is_release = true;
+  f.exchange.hold_wish = HoldWish{};
+  f.runHead();
+  f.runBody();
+  EXPECT_FALSE(f.ended.has_value());
+}
+
 TEST(FilterNeeds, AddUpToTheMostThatAnyoneWants) {
   FilterNeeds sum, whole, rest;
   whole.request_body = FilterNeeds::Body::kWhole;

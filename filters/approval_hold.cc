@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// approval_hold {actions: [mass_send, …], ttl: 15m, status_path: /.edgehold/holds}: what must wait
+// for a person. Leaves the exact request at the hold desk and answers 202 once it is durable. A
+// held event counts as accepted: the driver commits what dedupe has claimed.
+// Thread: any (immutable).
+#include <algorithm>
+#include <utility>
+
+#include "filters/filters.h"
+#include "filters/grammar.h"
+#include "filters/value_source.h"
+#include "proxy/base/strings.h"
+#include "proxy/exchange/hold_desk.h"
+#include "proxy/observe/civil_time.h"
+
+namespace edgehold {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::seconds kTtlMax = std::chrono::hours(24 * 7);
+constexpr std::string_view kPollSeconds = "5";
+
+class ApprovalHold final : public Filter {
+ public:
+  struct Parts {
+    std::vector<std::string> actions;
+    std::chrono::seconds ttl = 15min;
+    std::string status_path;
+  };
+  explicit ApprovalHold(Parts parts) : parts_(std::move(parts)) {}
+
+  FilterNeeds needs() const override { return {.request_body = FilterNeeds::Body::kWhole}; }
+
+  Outcome onRequestBody(Exchange& exchange, Services& services) const override {
+    const bool is_listed = std::find(parts_.actions.begin(), parts_.actions.end(),
+                                     exchange.facts.action) != parts_.actions.end();
+    if (!is_listed && !exchange.hold_wish) return Verdict::proceed();
+    const HoldTerms terms = termsOf(exchange);
+    if (exchange.is_shadow) {
+      exchange.hold_wish.reset();  // answered: it would have been held
+      return Verdict::deny(Reason::kHeld).byRule(terms.rule);
+    }
+    return services.holds.hold(exchange, terms, services.loop, services.random)
+        .map<Result<Verdict>>([this, &exchange, rule = std::string(terms.rule)](
+                                  Result<HoldTicket> ticket) -> Result<Verdict> {
+          if (!ticket) return fail(std::move(ticket).error());
+          return answer(exchange, *ticket).byRule(rule);
+        });
+  }
+
+ private:
+  // Views live in the exchange, the rule set or here.
+  HoldTerms termsOf(const Exchange& exchange) const {
+    if (!exchange.hold_wish) return {parts_.ttl, exchange.decision.rule, exchange.facts.action};
+    const HoldWish& wish = *exchange.hold_wish;
+    const std::chrono::seconds ttl = std::clamp(wish.ttl.value_or(parts_.ttl), 1s, kTtlMax);
+    return {ttl, wish.rule, wish.reason};
+  }
+
+  Verdict answer(const Exchange& exchange, const HoldTicket& ticket) const {
+    const std::string status_url = parts_.status_path + "/" + ticket.status_token;
+    Reply reply;
+    reply.status = 202;
+    reply.headers.emplace_back("Location", status_url);
+    reply.headers.emplace_back("Retry-After", kPollSeconds);
+    reply.headers.emplace_back("Cache-Control", "no-store");  // the URL is a capability
+    reply.content_type = "application/json";
+    reply.has_body = true;
+    std::string& body = reply.body;
+    body = R"({"reason":"held","approval_id":)";
+    appendJsonString(body, ticket.approval_id);
+    body += R"(,"status_url":)";
+    appendJsonString(body, status_url);
+    body += R"(,"expires_at":)";
+    appendJsonString(body, formatRfc3339(ticket.expires));
+    body += R"(,"request_id":)";
+    appendJsonString(body, exchange.request_id);
+    body += '}';
+    return Verdict::respond(Reason::kHeld, std::move(reply));
+  }
+
+  const Parts parts_;
+};
+
+bool isStatusPath(std::string_view path) {
+  return path.size() > 1 && path.front() == '/' && path.back() != '/' &&
+         std::all_of(path.begin(), path.end(), [](char c) {
+           return isToken({&c, 1}) || c == '/';
+         });
+}
+
+std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& build) {
+  ApprovalHold::Parts parts;
+  parts.actions = config.texts("actions");
+  const Duration ttl = config.duration("ttl", parts.ttl);
+  if (ttl < 1s || ttl > kTtlMax) config.reject("ttl", "must be from `1s` to `7d`");
+  parts.ttl = std::chrono::duration_cast<std::chrono::seconds>(ttl);
+  parts.status_path = config.text("status_path", "/.edgehold/holds");
+  if (!isStatusPath(parts.status_path)) {
+    config.reject("status_path", "expected a path such as `/.edgehold/holds`");
+  }
+  requireWholeBody(config, "actions", build);
+  config.finish();
+  return std::make_unique<ApprovalHold>(std::move(parts));
+}
+
+}  // namespace
+
+FilterType approvalHoldType() { return {"approval_hold", FilterRank::kApprovalHold, make}; }
+
+}  // namespace edgehold

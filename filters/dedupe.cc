@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// dedupe {id: event_id, window: 10m, in_flight: 60s, wait: 4s, duplicate_status: 200,
+// scope: route+channel, required: true}: an event is forwarded once. Two-phase: claimed on the way
+// in, committed when it was accepted, released when it failed, so that a retry after a failure is
+// no duplicate. A twin of one in flight waits for the first one's fate, for `wait` at most.
+// Thread: any (immutable).
+#include <algorithm>
+#include <utility>
+
+#include "filters/filters.h"
+#include "filters/value_source.h"
+#include "proxy/base/limits.h"
+#include "proxy/base/log.h"
+#include "proxy/base/loop.h"
+#include "proxy/state/counters.h"
+
+namespace edgehold {
+namespace {
+
+using namespace std::chrono_literals;
+using State = ClaimResult::State;
+
+constexpr Duration kPollInterval = 25ms;
+constexpr Duration kWaitMax = limits::kFilterTimeout - 500ms;  // we answer before the walk gives up
+
+// The claim of one exchange until its end is known.
+class Claim final : public Settlement {
+ public:
+  struct Terms {
+    CounterKey key;
+    std::uint64_t token = 0;
+    Duration window{};
+  };
+  Claim(Counters& counters, Terms terms) : counters_(counters), terms_(terms) {}
+
+  void commit(Instant now) override {
+    const Result<bool> committed = counters_.commit(terms_.key, terms_.token, now, terms_.window);
+    if (committed) return;
+    LogEvery(1000, WARNING) << "dedupe: a retry may pass again: " << committed.error().message;
+  }
+  void release(Instant /*now*/) override { counters_.release(terms_.key, terms_.token); }
+
+ private:
+  Counters& counters_;  // outlives every exchange
+  const Terms terms_;
+};
+
+class Dedupe final : public Filter {
+ public:
+  enum class Scope : std::uint8_t { kRoute, kChannel, kBoth };
+  struct Parts {
+    ValueSource id;
+    Duration window{};
+    Duration in_flight{};
+    Duration wait{};
+    std::uint16_t duplicate_status = 200;
+    Scope scope = Scope::kBoth;
+    bool is_required = true;
+    std::string route;
+  };
+  explicit Dedupe(Parts parts) : parts_(std::move(parts)) {}
+
+  FilterNeeds needs() const override { return {.request_body = bodyFor(parts_.id.needsBody())}; }
+
+  // Never on the head: only what is verified and known may claim an id.
+  Outcome onRequestBody(Exchange& exchange, Services& services) const override {
+    const auto id = parts_.id.find(exchange, services);
+    if (!id) return Verdict::deny(id.error().reason, id.error().message);
+    if (!*id) {
+      return parts_.is_required ? Verdict::deny(Reason::kEventMissing, "no event id")
+                                : Verdict::proceed();
+    }
+    const CounterKey key = keyOf(exchange, services.counters, **id);
+    const Result<ClaimResult> claim = tryClaim(key, services);
+    if (!claim) return claim.error();
+    if (claim->state == State::kInFlight && !exchange.is_shadow) {
+      return waitForTwin(key, exchange, services);
+    }
+    return judge(key, *claim, exchange, services);
+  }
+
+ private:
+  class Twin;
+
+  // A shadow claims too, or it could not tell duplicates; under keys of its own, so that its claims
+  // block nobody.
+  CounterKey keyOf(const Exchange& exchange, const Counters& counters, std::string_view id) const {
+    const bool by_route = parts_.scope != Scope::kChannel;
+    const bool by_channel = parts_.scope != Scope::kRoute;
+    return counters.key({exchange.is_shadow ? "dedupe.shadow" : "dedupe", parts_.id.text(),
+                         by_route ? std::string_view(parts_.route) : std::string_view(),
+                         by_channel ? exchange.facts.channel : std::string_view(),
+                         exchange.facts.principal, id});
+  }
+  Result<ClaimResult> tryClaim(const CounterKey& key, Services& services) const {
+    return services.counters.claim(key, services.loop.clock().now(), parts_.in_flight);
+  }
+  Verdict judge(const CounterKey& key, const ClaimResult& claim, Exchange& exchange,
+                Services& services) const {
+    if (claim.state != State::kClaimed) return duplicate(exchange, services);
+    exchange.settlements.push_back(
+        std::make_unique<Claim>(services.counters, Claim::Terms{key, claim.token, parts_.window}));
+    return Verdict::proceed();
+  }
+  Verdict duplicate(const Exchange& exchange, Services& services) const;
+  Async<Result<Verdict>> waitForTwin(const CounterKey& key, Exchange& exchange,
+                                     Services& services) const;
+
+  const Parts parts_;
+};
+
+// A success: the platform must stop sending it.
+Verdict Dedupe::duplicate(const Exchange& exchange, Services& services) const {
+  std::optional<Reply> reply;
+  if (exchange.acknowledger != nullptr) {
+    reply = exchange.acknowledger->acknowledge(exchange, services.random);
+  }
+  if (!reply) {
+    reply.emplace();
+    reply->status = parts_.duplicate_status;
+    reply->content_type = "application/json";
+    reply->body = R"({"reason":"duplicate"})";
+    reply->has_body = parts_.duplicate_status != 204;
+  }
+  return Verdict::respond(Reason::kDuplicate, *std::move(reply));
+}
+
+// Asks again and again for the claim of another: it is released, committed, or still in flight when
+// the wait is over. Kept by the Async that it answers.
+class Dedupe::Twin {
+ public:
+  Twin(const Dedupe& dedupe, const CounterKey& key, Exchange& exchange, Services& services)
+      : dedupe_(dedupe),
+        key_(key),
+        exchange_(exchange),
+        services_(services),
+        until_(services.loop.clock().now() + dedupe.parts_.wait),
+        timer_(services.loop.makeTimer([this] { poll(); })) {}
+
+  Async<Result<Verdict>> start(std::shared_ptr<Twin> self) {
+    auto [answer, resolver] = Async<Result<Verdict>>::make();
+    resolver_.emplace(resolver);
+    timer_->arm(kPollInterval);
+    answer.keep(std::move(self));
+    return std::move(answer);
+  }
+
+ private:
+  void poll() {
+    const Result<ClaimResult> claim = dedupe_.tryClaim(key_, services_);
+    const bool is_in_flight = claim && claim->state == State::kInFlight;
+    if (is_in_flight && services_.loop.clock().now() < until_) return timer_->arm(kPollInterval);
+    const Resolver<Result<Verdict>> resolver = *resolver_;  // resolving destroys this
+    if (!claim) return resolver.resolve(fail(claim.error()));
+    if (is_in_flight) return resolver.resolve(tooLong());
+    resolver.resolve(dedupe_.judge(key_, *claim, exchange_, services_));
+  }
+  // No success: nobody knows yet how the first one ends, so the sender must ask again.
+  static Verdict tooLong() {
+    Reply reply;
+    reply.status = 409;
+    reply.headers.emplace_back("Retry-After", "5");
+    return Verdict::respond(Reason::kDuplicate, std::move(reply), "its twin is still in flight");
+  }
+
+  const Dedupe& dedupe_;
+  const CounterKey key_;
+  Exchange& exchange_;
+  Services& services_;
+  const Instant until_;
+  const std::unique_ptr<Timer> timer_;
+  std::optional<Resolver<Result<Verdict>>> resolver_;
+};
+
+Async<Result<Verdict>> Dedupe::waitForTwin(const CounterKey& key, Exchange& exchange,
+                                           Services& services) const {
+  auto twin = std::make_shared<Twin>(*this, key, exchange, services);
+  return twin->start(twin);
+}
+
+Duration readDuration(ConfigReader& config, std::string_view key, Duration otherwise,
+                      Duration most) {
+  const Duration value = config.duration(key, otherwise);
+  if (value > 0ns && value <= most) return value;
+  config.reject(
+      key, "must be more than 0 and at most " +
+               std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(most).count()) +
+               "ms");
+  return otherwise;
+}
+
+std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& build) {
+  constexpr Duration kWindowMax = std::chrono::hours(24 * 30);
+  using Scope = Dedupe::Scope;
+  Result<ValueSource> id = ValueSource::parse(config.text("id", "event_id"));
+  if (!id) {
+    config.reject("id", id.error().message);
+    config.finish();
+    return nullptr;
+  }
+  if (id->needsBody()) requireWholeBody(config, "id", build);
+  Dedupe::Parts parts{.id = *std::move(id), .route = std::string(build.route)};
+  parts.window = readDuration(config, "window", 10min, kWindowMax);
+  parts.in_flight = readDuration(config, "in_flight", 60s, 1h);
+  parts.wait = readDuration(config, "wait", 4s, kWaitMax);
+  parts.duplicate_status =
+      static_cast<std::uint16_t>(config.number("duplicate_status", 200, 200, 299));
+  parts.scope = config.choice<Scope>(
+      "scope", Scope::kBoth,
+      {{"route", Scope::kRoute}, {"channel", Scope::kChannel}, {"route+channel", Scope::kBoth}});
+  parts.is_required = config.boolean("required", true);
+  config.finish();
+  return std::make_unique<Dedupe>(std::move(parts));
+}
+
+}  // namespace
+
+FilterType dedupeType() { return {"dedupe", FilterRank::kDedupe, make}; }
+
+}  // namespace edgehold

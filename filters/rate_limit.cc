@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// rate_limit {limits: [{key: group | [group, sender], rate: 120/1m, burst: 20, name: …,
+// count_only: false, required: false}]}: several budgets at once, and all must allow. Tokens are
+// taken from all of them or from none: first every budget is asked, then every one pays. Between
+// the two another worker may take the last token; then this one denies and what it has paid so far
+// is lost, which errs on the safe side by one request.
+// Thread: any (immutable).
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "filters/filters.h"
+#include "filters/rate_fields.h"
+#include "filters/value_source.h"
+#include "proxy/base/config_units.h"
+#include "proxy/base/limits.h"
+#include "proxy/base/loop.h"
+#include "proxy/base/strings.h"
+#include "proxy/state/counters.h"
+
+namespace edgehold {
+namespace {
+
+constexpr std::size_t kKeyPartsMax = 4;
+constexpr std::uint64_t kTokensMax = 1'000'000'000;
+
+struct Limit {
+  std::string name;
+  std::string use;  // first piece of every key: route, name and rate
+  std::vector<ValueSource> parts;
+  GcraSpec spec;
+  std::uint64_t tokens = 0;
+  Duration period{};
+  bool is_count_only = false;
+  bool is_required = false;
+};
+
+class RateLimit final : public Filter {
+ public:
+  explicit RateLimit(std::vector<Limit> limits) : limits_(std::move(limits)) {
+    for (const Limit& limit : limits_) {
+      for (const ValueSource& part : limit.parts) {
+        needs_body_ |= part.needsBody();
+        is_in_head_ &= part.isInHead();
+      }
+    }
+  }
+
+  FilterNeeds needs() const override { return {.request_body = bodyFor(needs_body_)}; }
+
+  Outcome onRequestHead(Exchange& exchange, Services& services) const override {
+    return is_in_head_ ? judge(exchange, services) : Verdict::proceed();
+  }
+  Outcome onRequestBody(Exchange& exchange, Services& services) const override {
+    return is_in_head_ ? Verdict::proceed() : judge(exchange, services);
+  }
+  void onResponseHead(Exchange& exchange, ResponseHead& head) const override {
+    if (exchange.rate_report) addRateFields(*exchange.rate_report, exchange.arena, head.headers);
+  }
+
+ private:
+  // The key of each limit; nothing where the limit does not apply.
+  using Keys = std::array<std::optional<CounterKey>, limits::kRateLimitsMax>;
+
+  Verdict judge(Exchange& exchange, Services& services) const;
+  // A denial when a value is missing or cannot be read.
+  std::optional<Verdict> findKeys(Exchange& exchange, Services& services, Keys& keys) const;
+  std::optional<Verdict> findKey(const Limit& limit, Exchange& exchange, Services& services,
+                                 std::optional<CounterKey>& key) const;
+  Verdict deny(const Limit& limit, const RateResult& result) const;
+  void pay(const Limit& limit, const RateResult& result, Exchange& exchange) const;
+
+  const std::vector<Limit> limits_;
+  bool needs_body_ = false;  // const after construction
+  bool is_in_head_ = true;   // const after construction
+};
+
+RateReport reportOf(const Limit& limit, const RateResult& result) {
+  RateReport report;
+  report.limit = limit.tokens;
+  report.remaining = std::min(result.remaining, limit.tokens);
+  report.reset = std::chrono::ceil<std::chrono::seconds>(result.reset_after);
+  report.window = std::chrono::ceil<std::chrono::seconds>(limit.period);
+  return report;
+}
+
+Verdict RateLimit::judge(Exchange& exchange, Services& services) const {
+  Keys keys;
+  if (auto denial = findKeys(exchange, services, keys)) return *std::move(denial);
+  const Instant now = services.loop.clock().now();
+  const auto enforced = std::count_if(limits_.begin(), limits_.end(),
+                                      [](const Limit& l) { return !l.is_count_only; });
+  for (std::size_t i = 0; enforced > 1 && i < limits_.size(); ++i) {
+    if (!keys[i] || limits_[i].is_count_only) continue;
+    const RateResult peek = services.counters.peekTokens(*keys[i], limits_[i].spec, 1, now);
+    if (!peek.is_allowed) return deny(limits_[i], peek);
+  }
+  for (std::size_t i = 0; i < limits_.size(); ++i) {
+    if (!keys[i]) continue;
+    const RateResult taken = services.counters.takeTokens(*keys[i], limits_[i].spec, 1, now);
+    if (!taken.is_allowed && !limits_[i].is_count_only) return deny(limits_[i], taken);
+    pay(limits_[i], taken, exchange);
+  }
+  return Verdict::proceed();
+}
+
+void RateLimit::pay(const Limit& limit, const RateResult& result, Exchange& exchange) const {
+  if (limit.is_count_only) {
+    if (result.is_allowed) return;
+    exchange.decision.shadows.push_back({"rate_limit", Reason::kRateLimited, limit.name});
+    return;
+  }
+  if (exchange.is_shadow) return;
+  const RateReport report = reportOf(limit, result);
+  std::optional<RateReport>& nearest = exchange.rate_report;
+  // Nearest to its end: the smaller part of its budget is left.
+  if (!nearest || report.remaining * nearest->limit < nearest->remaining * report.limit) {
+    nearest = report;
+  }
+}
+
+Verdict RateLimit::deny(const Limit& limit, const RateResult& result) const {
+  Verdict verdict = Verdict::deny(Reason::kRateLimited).byRule(limit.name);
+  Reply& reply = verdict.mutableReply();
+  addRetryAfter(result.retry_after, reply);
+  addRateFields(reportOf(limit, result), reply);
+  return verdict;
+}
+
+std::optional<Verdict> RateLimit::findKeys(Exchange& exchange, Services& services,
+                                           Keys& keys) const {
+  for (std::size_t i = 0; i < limits_.size(); ++i) {
+    if (auto denial = findKey(limits_[i], exchange, services, keys[i])) return denial;
+  }
+  return std::nullopt;
+}
+
+std::optional<Verdict> RateLimit::findKey(const Limit& limit, Exchange& exchange,
+                                          Services& services,
+                                          std::optional<CounterKey>& key) const {
+  std::array<ByteView, kKeyPartsMax + 1> pieces;
+  pieces[0] = limit.use;
+  std::size_t used = 1;
+  for (const ValueSource& part : limit.parts) {
+    const auto value = part.find(exchange, services);
+    if (!value)
+      return Verdict::deny(value.error().reason, value.error().message).byRule(limit.name);
+    if (!*value) {
+      if (!limit.is_required) return std::nullopt;
+      return Verdict::deny(Reason::kEventMissing, "`" + part.text() + "` is missing")
+          .byRule(limit.name);
+    }
+    pieces[used++] = **value;
+  }
+  key = services.counters.key(std::span(pieces).first(used));
+  return std::nullopt;
+}
+
+// `120/1m`: so many tokens in so much time.
+void readRate(ConfigReader& config, Limit& limit) {
+  const std::string text = config.requiredText("rate");
+  const std::size_t slash = text.find('/');
+  const auto tokens = parseUnsigned(std::string_view(text).substr(0, slash));
+  if (slash == std::string::npos || !tokens || *tokens == 0 || *tokens > kTokensMax) {
+    return config.reject("rate", "expected a count and a time such as `120/1m`");
+  }
+  const auto period = parseDuration(std::string_view(text).substr(slash + 1));
+  if (!period || *period <= Duration::zero()) {
+    return config.reject("rate", "expected a count and a time such as `120/1m`");
+  }
+  limit.tokens = *tokens;
+  limit.period = *period;
+  const std::uint64_t burst = config.number("burst", *tokens, 1, kTokensMax);
+  limit.spec = GcraSpec::per(*tokens, *period, burst);
+}
+
+void readKey(ConfigReader& config, Limit& limit) {
+  const std::vector<std::string> texts = config.texts("key");
+  if (texts.empty() || texts.size() > kKeyPartsMax) {
+    config.reject("key", "expected a value or a list of up to 4, such as `[group, sender]`");
+  }
+  static_assert(kKeyPartsMax == 4, "the message above says so");
+  for (const std::string& text : texts) {
+    Result<ValueSource> part = ValueSource::parse(text);
+    if (!part) {
+      config.reject("key", part.error().message);
+      continue;
+    }
+    if (!limit.name.empty()) limit.name += '+';
+    limit.name += text;
+    limit.parts.push_back(*std::move(part));
+  }
+  if (limit.parts.size() > kKeyPartsMax) limit.parts.clear();
+}
+
+Limit readLimit(ConfigReader& config, const FilterBuild& build) {
+  Limit limit;
+  readKey(config, limit);
+  limit.name = config.text("name", limit.name);
+  readRate(config, limit);
+  limit.is_count_only = config.boolean("count_only", false);
+  limit.is_required = config.boolean("required", false);
+  // With the rate in it: a budget that an operator changes starts afresh, one that stays goes on
+  // over a reload, and two limits of one name but different rates do not disturb each other.
+  limit.use = "rate_limit\n" + std::string(build.route) + '\n' + limit.name + '\n' +
+              std::to_string(limit.spec.interval.count()) + '/' + std::to_string(limit.spec.burst);
+  for (const ValueSource& part : limit.parts) {
+    if (part.needsBody()) requireWholeBody(config, "key", build);
+  }
+  config.finish();
+  return limit;
+}
+
+std::vector<Limit> readLimits(ConfigReader& config, const FilterBuild& build) {
+  std::vector<Limit> limits;
+  std::vector<ConfigReader> readers = config.children("limits");
+  if (readers.empty()) config.reject("limits", "needs at least one limit");
+  if (readers.size() > limits::kRateLimitsMax) {
+    config.reject("limits", "more than 8 limits in one filter");
+    while (readers.size() > limits::kRateLimitsMax) readers.pop_back();
+  }
+  for (ConfigReader& reader : readers) {
+    limits.push_back(readLimit(reader, build));
+    const auto same = [&](const Limit& other) { return other.name == limits.back().name; };
+    if (std::any_of(limits.begin(), limits.end() - 1, same)) {
+      reader.reject("name", "two limits are called `" + limits.back().name + "`");
+    }
+  }
+  return limits;
+}
+static_assert(limits::kRateLimitsMax == 8, "the message above says so");
+
+std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& build) {
+  std::vector<Limit> limits = readLimits(config, build);
+  config.finish();
+  return std::make_unique<RateLimit>(std::move(limits));
+}
+
+// The same before everything else: only what the transport itself knows may be a key there.
+std::unique_ptr<const Filter> makeSourceBudget(ConfigReader& config, const FilterBuild& build) {
+  std::vector<Limit> limits = readLimits(config, build);
+  for (const Limit& limit : limits) {
+    for (const ValueSource& part : limit.parts) {
+      if (part.kind() != ValueSource::Kind::kAddress) {
+        config.reject("limits", "the only key here is `address`: nothing else is known yet");
+      }
+    }
+  }
+  config.finish();
+  return std::make_unique<RateLimit>(std::move(limits));
+}
+
+}  // namespace
+
+FilterType rateLimitType() {
+  return {"rate_limit", FilterRank::kRateLimit, make, /*may_repeat=*/true};
+}
+
+FilterType sourceBudgetType() {
+  return {"source_budget", FilterRank::kSourceBudget, makeSourceBudget};
+}
+
+}  // namespace edgehold

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// The laws of approval_hold and lua_rules, alone and together.
+// Thread: main only.
+#include <gtest/gtest.h>
+
+#include "tests/support/exchange_fixture.h"
+
+namespace edgehold {
+namespace {
+
+using namespace std::chrono_literals;
+
+class HoldTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Passage> act(std::string_view action, std::string_view body = "{}") {
+    auto passage = f.passage({.body = std::string(body)});
+    passage->exchange.facts.action = action;
+    passage->run();
+    return passage;
+  }
+  HoldTicket ticket() const {
+    return {"ap_1", "feedface", f.loop.clock().wallNow() + std::chrono::minutes(15)};
+  }
+  void rules(std::string_view check) {
+    f.files.files["rules/r.lua"] =
+        "return {id = \"r\", phase = \"request\", check = function(request) " + std::string(check) +
+        " end}";
+    f.add("lua_rules", "{directory: rules}");
+    ASSERT_TRUE(f.mistakes.empty()) << f.mistakes.front();
+  }
+  ExchangeFixture f;
+};
+
+TEST_F(HoldTest, HoldsWhatIsListedAndAnswersWhenItIsDurable) {
+  f.add("approval_hold", "{actions: [mass_send], ttl: 10m}");
+  const auto passage = act("mass_send", R"({"to":"all"})");
+  EXPECT_FALSE(passage->is_over) << "no answer before the hold is durable";
+  ASSERT_EQ(f.holds.asked.size(), 1u);
+  EXPECT_EQ(f.holds.asked[0].ttl, 10min);
+  EXPECT_EQ(f.holds.asked[0].body, R"({"to":"all"})");
+  f.holds.asked[0].answer.resolve(ticket());
+  ASSERT_TRUE(passage->is_over);
+  EXPECT_EQ(passage->reason(), Reason::kHeld);
+  EXPECT_EQ(passage->exchange.decision.kind, Decision::Kind::kHold);
+  EXPECT_EQ(passage->verdict->status(), 202);
+  EXPECT_EQ(passage->replyHeader("Location"), "/.edgehold/holds/feedface");
+  EXPECT_EQ(passage->replyHeader("Cache-Control"), "no-store");
+  EXPECT_EQ(passage->verdict->reply()->body,
+            R"({"reason":"held","approval_id":"ap_1","status_url":"/.edgehold/holds/feedface",)"
+            R"("expires_at":"2023-11-14T22:28:20.000Z",)"
+            R"("request_id":"0123456789abcdef0123456789abcdef"})");
+}
+
+TEST_F(HoldTest, LetsOtherActionsPass) {
+  f.add("approval_hold", "{actions: [mass_send]}");
+  for (const std::string_view action : {"read", "", "mass_sends", "MASS_SEND"}) {
+    EXPECT_TRUE(act(action)->isAllowed()) << action;
+  }
+  EXPECT_TRUE(f.holds.asked.empty());
+}
+
+TEST_F(HoldTest, RefusesWhatItCannotKeep) {
+  f.add("approval_hold", "{actions: [mass_send]}");
+  const auto passage = act("mass_send");
+  f.holds.asked[0].answer.resolve(fail(Reason::kStoreUnavailable, "disk full"));
+  EXPECT_EQ(passage->reason(), Reason::kStoreUnavailable);
+  EXPECT_EQ(passage->verdict->status(), 503);
+}
+
+TEST_F(HoldTest, ForgetsTheHoldOfAClientThatLeft) {
+  f.add("approval_hold", "{actions: [mass_send]}");
+  auto passage = act("mass_send");
+  passage.reset();
+  EXPECT_FALSE(f.holds.asked[0].answer.isWanted());
+  f.holds.asked[0].answer.resolve(ticket());
+}
+
+TEST_F(HoldTest, HoldsNothingInShadowMode) {
+  f.add("approval_hold", "{actions: [mass_send]}", FilterMode::kShadow);
+  const auto passage = act("mass_send");
+  EXPECT_TRUE(passage->isAllowed());
+  EXPECT_EQ(passage->shadowReason(), Reason::kHeld);
+  EXPECT_TRUE(f.holds.asked.empty());
+}
+
+TEST_F(HoldTest, IsNotAskedOnARelease) {
+  f.add("approval_hold", "{actions: [mass_send]}");
+  auto passage = f.passage();
+  passage->exchange.facts.action = "mass_send";
+  passage->exchange.is_release = true;
+  passage->run();
+  EXPECT_TRUE(passage->isAllowed());
+}
+
+TEST_F(HoldTest, RefusesMistakesInItsConfiguration) {
+  for (const std::string_view config :
+       {"{ttl: 0s}", "{ttl: 8d}", "{status_path: holds}", "{status_path: /}",
+        "{status_path: \"/a b\"}", "{status_path: /a/}", "{action: [x]}"}) {
+    f.add("approval_hold", config);
+    EXPECT_FALSE(f.mistakes.empty()) << config;
+  }
+}
+
+TEST_F(HoldTest, GrantsTheWishOfARule) {
+  rules("return hold{reason = \"too many\", ttl = 60}");
+  f.add("approval_hold", "{}");
+  const auto passage = f.send({.body = "{}"});
+  ASSERT_EQ(f.holds.asked.size(), 1u);
+  EXPECT_EQ(f.holds.asked[0].rule, "r");
+  EXPECT_EQ(f.holds.asked[0].reason, "too many");
+  EXPECT_EQ(f.holds.asked[0].ttl, 60s);
+  f.holds.asked[0].answer.resolve(ticket());
+  EXPECT_EQ(passage->reason(), Reason::kHeld);
+  EXPECT_EQ(passage->rule(), "r");
+}
+
+TEST_F(HoldTest, DeniesAWishThatNobodyGrants) {
+  rules("return hold{reason = \"too many\"}");
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_EQ(passage->reason(), Reason::kRuleDenied);
+  EXPECT_EQ(passage->rule(), "r");
+}
+
+TEST_F(HoldTest, TakesAWishForGrantedOnARelease) {
+  rules("return hold{reason = \"too many\"}");
+  auto passage = f.passage({.body = "{}"});
+  passage->exchange.is_release = true;
+  passage->run();
+  EXPECT_TRUE(passage->isAllowed());
+}
+
+TEST_F(HoldTest, DropsTheWishWhenTheHoldIsAShadow) {
+  rules("return hold{reason = \"too many\"}");
+  f.add("approval_hold", "{}", FilterMode::kShadow);
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_TRUE(passage->isAllowed());
+  EXPECT_EQ(passage->shadowReason(), Reason::kHeld);
+}
+
+TEST_F(HoldTest, DeniesWhatARuleDeniesAndNamesIt) {
+  rules("return deny(\"not today\")");
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_EQ(passage->reason(), Reason::kRuleDenied);
+  EXPECT_EQ(passage->rule(), "r");
+  EXPECT_EQ(passage->exchange.decision.why, "not today");
+}
+
+TEST_F(HoldTest, DeniesWhenARuleFailsAndNamesIt) {
+  rules("error(\"broken\")");
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_EQ(passage->reason(), Reason::kRuleFailed);
+  EXPECT_EQ(passage->exchange.decision.kind, Decision::Kind::kError);
+  EXPECT_EQ(passage->rule(), "r");
+}
+
+TEST_F(HoldTest, NamesARuleThatFailsInShadowMode) {
+  f.files.files["rules/r.lua"] =
+      "return {id = \"r\", phase = \"request\", check = function(request) error(\"x\") end}";
+  f.add("lua_rules", "{directory: rules}", FilterMode::kShadow);
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_TRUE(passage->isAllowed());
+  ASSERT_EQ(passage->exchange.decision.shadows.size(), 1u);
+  EXPECT_EQ(passage->exchange.decision.shadows[0].rule, "r");
+  EXPECT_EQ(passage->rule(), "");
+}
+
+TEST_F(HoldTest, DeniesWhenARuleSpendsItsBudget) {
+  rules("while true do end");
+  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
+}
+
+TEST_F(HoldTest, RecordsTheHoldOfARuleInShadowModeWithoutAWish) {
+  f.files.files["rules/r.lua"] =
+      "return {id = \"r\", phase = \"request\", check = function(request) "
+      "return hold{reason = \"x\"} end}";
+  f.add("lua_rules", "{directory: rules}", FilterMode::kShadow);
+  f.add("approval_hold", "{}");
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_TRUE(passage->isAllowed());
+  EXPECT_EQ(passage->shadowReason(), Reason::kHeld);
+  EXPECT_TRUE(f.holds.asked.empty());
+}
+
+TEST_F(HoldTest, ReportsRulesThatCannotBeLoaded) {
+  f.add("lua_rules", "{directory: nowhere}");
+  EXPECT_FALSE(f.mistakes.empty());
+  f.files.files["broken/a.lua"] = "return {";
+  f.add("lua_rules", "{directory: broken}");
+  EXPECT_TRUE(f.hasMistake("a.lua:1")) << (f.mistakes.empty() ? "" : f.mistakes.front());
+  f.add("lua_rules", "{}");
+  EXPECT_FALSE(f.mistakes.empty());
+  f.add("lua_rules", "{directory: broken, budgets: {wall: 5s}}");
+  EXPECT_TRUE(f.hasMistake("wall"));
+}
+
+}  // namespace
+}  // namespace edgehold
