@@ -49,6 +49,7 @@ class Drafts {
   const FilterType* findType(std::string_view name, const ConfigPlace& place,
                              const std::string& path);
   void mergeHolds();
+  void addHoldForRules();
   void makeNamesUnique();
 
   const FilterRegistry& registry_;
@@ -165,6 +166,25 @@ void Drafts::mergeHolds() {
   drafts_.erase(outer);
 }
 
+// A rule may ask for a hold, and without an approval_hold nobody would hear it and the request
+// would pass. One that the operator wrote counts, whatever its mode: that was a choice.
+void Drafts::addHoldForRules() {
+  const auto has = [this](FilterRank rank) {
+    return std::find_if(drafts_.begin(), drafts_.end(),
+                        [rank](const Draft& draft) { return draft.type->rank == rank; });
+  };
+  const auto rules = has(FilterRank::kRules);
+  if (rules == drafts_.end() || has(FilterRank::kApprovalHold) != drafts_.end()) return;
+  Draft hold;
+  hold.type = registry_.find("approval_hold");
+  if (hold.type == nullptr || rules->is_off) return;
+  hold.config = &nothing_;
+  hold.path = rules->path;
+  hold.name = hold.type->name;
+  hold.origin = Draft::Origin::kSecurity;
+  drafts_.push_back(std::move(hold));
+}
+
 // Two filters of one type need no names, but audit records and metrics do.
 void Drafts::makeNamesUnique() {
   for (std::size_t i = 0; i < drafts_.size(); ++i) {
@@ -180,6 +200,7 @@ void Drafts::makeNamesUnique() {
 
 std::vector<Draft> Drafts::finish() {
   mergeHolds();
+  addHoldForRules();
   std::erase_if(drafts_, [](const Draft& draft) { return draft.is_off; });
   std::stable_sort(drafts_.begin(), drafts_.end(),
                    [](const Draft& a, const Draft& b) { return a.type->rank < b.type->rank; });

@@ -52,7 +52,7 @@ LoadResult load(std::string_view text, const std::string& path, PolicyFileSet& f
                 const LoadTools& tools) {
   LoadResult result;
   ConfigErrors errors;
-  files.contribute("configuration", text);
+  files.contribute({}, text);  // no file has an empty name
   if (const auto document = parseYaml(text, path, errors)) {
     auto parts = readDocument(*document, errors, files, tools);
     parts.version = files.version();

@@ -28,8 +28,14 @@ void appendFramed(std::string& out, std::string_view bytes) {
 
 }  // namespace
 
-PolicyFileSet::PolicyFileSet(std::string directory) : directory_(std::move(directory)) {
-  if (directory_.empty()) directory_ = ".";
+// Absolute from here on: a service changes its working directory, and names of files inside and
+// outside of the folder can then be told apart.
+PolicyFileSet::PolicyFileSet(const std::string& directory) {
+  const std::filesystem::path folder = directory.empty() ? "." : directory;
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(folder, error);
+  directory_ = (error ? folder : absolute).lexically_normal().string();
+  if (directory_.size() > 1 && directory_.ends_with('/')) directory_.pop_back();
 }
 
 std::string PolicyFileSet::absolute(std::string_view path) const {

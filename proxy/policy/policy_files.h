@@ -21,7 +21,7 @@ namespace edgehold {
 class PolicyFileSet final : public PolicyFiles {
  public:
   // `directory` is the configuration file's; relative paths start there.
-  explicit PolicyFileSet(std::string directory);
+  explicit PolicyFileSet(const std::string& directory);
 
   std::string absolute(std::string_view path) const override;
   Result<std::string> read(std::string_view path, std::size_t bytes_max) override;
@@ -46,7 +46,7 @@ class PolicyFileSet final : public PolicyFiles {
   // How `path` is called in the version: a configuration that moves stays the same policy.
   std::string nameOf(const std::string& absolute_path) const;
 
-  std::string directory_;
+  std::string directory_;                                         // absolute, without a final slash
   std::map<std::string, std::string> acting_;                     // by name; bytes
   std::map<std::string, std::unique_ptr<ConfigNode>> documents_;  // by absolute path
   std::set<std::string> watched_;

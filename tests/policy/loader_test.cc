@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/policy/policy_files.h"
 #include "tests/policy/policy_fakes.h"
 
 namespace edgehold {
@@ -393,6 +394,19 @@ TEST_F(LoaderTest, KeepsTheSecurityHoldWhateverARouteSays) {
   }
 }
 
+TEST_F(LoaderTest, HoldsForRulesThatAskForItUnlessTheOperatorChose) {
+  const auto namesWith = [&](const std::string& filters) {
+    const auto result = loadRoute("  filters: [" + filters + "]\n");
+    EXPECT_THAT(result.errors, IsEmpty());
+    return namesOf(*result.snapshot->routes()[0]);
+  };
+  EXPECT_THAT(namesWith("lua_rules: {}"), ElementsAre("lua_rules", "approval_hold"));
+  EXPECT_THAT(namesWith("lua_rules: {mode: off}"), IsEmpty());
+  EXPECT_THAT(namesWith("lua_rules: {}, approval_hold: {mode: off}"), ElementsAre("lua_rules"));
+  EXPECT_THAT(namesWith("lua_rules: {}, approval_hold: {name: mine}"),
+              ElementsAre("lua_rules", "mine"));
+}
+
 TEST_F(LoaderTest, WarnsOfAPublicAdminListenerThatWasAskedFor) {
   const auto result =
       load(std::string(kHead) + std::string(kRoute) +
@@ -445,6 +459,28 @@ TEST_F(LoaderTest, KeepsItsVersionWhenTheFolderMoves) {
     return loadPolicy(path, tools()).snapshot->version();
   };
   EXPECT_EQ(versionIn(folder_), versionIn(other));
+}
+
+TEST(PolicyFileSet, KeepsFilesOutsideARelativeFolderApart) {
+  TempFolder outside;
+  PolicyFileSet files("some/folder/");
+  EXPECT_TRUE(files.absolute("a").starts_with('/'));
+  EXPECT_TRUE(files.absolute("../a").ends_with("/some/a"));
+  EXPECT_EQ(*files.read(outside.write("a", "of a"), 100), "of a");
+  EXPECT_EQ(*files.read(outside.write("b", "of b"), 100), "of b");
+}
+
+TEST(PolicyFileSet, BoundsWhatItReads) {
+  TempFolder folder;
+  PolicyFileSet files(folder.path());
+  folder.write("a", "12345");
+  EXPECT_TRUE(files.read("a", 5).has_value());
+  EXPECT_FALSE(files.read("a", 4).has_value());
+  EXPECT_FALSE(files.read(".", 100).has_value());
+  for (const char* const name : {"r/1.lua", "r/2.lua", "r/.hidden.lua"}) folder.write(name, "x");
+  EXPECT_THAT(*files.list("r", ".lua", 2), ElementsAre("1.lua", "2.lua"));
+  EXPECT_FALSE(files.list("r", ".lua", 1).has_value());
+  EXPECT_FALSE(files.list("absent", ".lua", 9).has_value());
 }
 
 TEST_F(LoaderTest, NamesTheFileOfAMistakeInAnotherFile) {
