@@ -20,7 +20,7 @@ struct RuleBudgets {
 };
 
 // What running the files of a rule set for the first time may use up.
-inline constexpr RuleBudgets kRuleLoadBudgets{.instructions = 5'000'000,
+inline constexpr RuleBudgets kRuleLoadBudgets{.instructions = 1'000'000,
                                               .memory_bytes = 32 * 1024 * 1024,
                                               .wall = std::chrono::milliseconds(500)};
 
