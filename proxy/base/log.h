@@ -7,6 +7,9 @@
 
 namespace edgehold {
 
+// Main only, once, before the first line: to standard error, where a service manager collects it.
+void startLogging(const char* program);
+
 // A peer must not be able to fill a disk: one line in `every`, with the count.
 #define LogEvery(every, severity) LOG_EVERY_N(severity, every) << "[" << google::COUNTER << "] "
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The composition root: what exists is listed here, and handed to the verb that was asked for.
+// Thread: main only.
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "filters/registry.h"
+#include "proxy/base/log.h"
+#include "proxy/server/commands/command.h"
+#include "proxy/server/options.h"
+
+namespace edgehold {
+namespace {
+
+std::optional<std::string> readEnvironment(const std::string& name) {
+  const char* const value = std::getenv(name.c_str());
+  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+int runProgram(const std::vector<std::string>& arguments) {
+  const ParsedOptions parsed = parseOptions(arguments, EDGEHOLD_VERSION);
+  std::cout << parsed.out;
+  std::cerr << parsed.err;
+  if (!parsed.options) return static_cast<int>(parsed.exit_code);
+  FilterRegistry registry;
+  addFilters(registry);
+  const SystemClock clock;
+  const CommandWorld world{registry,         clock,     readEnvironment,
+                           EDGEHOLD_VERSION, std::cout, std::cerr};
+  return static_cast<int>(runCommand(*parsed.options, world));
+}
+
+}  // namespace
+}  // namespace edgehold
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error code, not the end of the process
+  edgehold::startLogging(argv[0]);
+  try {
+    return edgehold::runProgram({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::cerr << "edgehold: " << error.what() << "\n";
+    return static_cast<int>(edgehold::ExitCode::kFailure);
+  }
+}
