@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// approval_hold {actions: [mass_send, …], ttl: 15m, status_path: /.edgehold/holds}: what must wait
+// approval_hold {actions: [mass_send, …], ttl: 15m}: what must wait
 // for a person. Leaves the exact request at the hold desk and answers 202 once it is durable. A
 // held event counts as accepted: the driver commits what dedupe has claimed.
 // Thread: any (immutable).
@@ -26,7 +26,6 @@ class ApprovalHold final : public Filter {
   struct Parts {
     std::vector<std::string> actions;
     std::chrono::seconds ttl = 15min;
-    std::string status_path;
   };
   explicit ApprovalHold(Parts parts) : parts_(std::move(parts)) {}
 
@@ -59,7 +58,8 @@ class ApprovalHold final : public Filter {
   }
 
   Verdict answer(const Exchange& exchange, const HoldTicket& ticket) const {
-    const std::string status_url = parts_.status_path + "/" + ticket.status_token;
+    const std::string status_url =
+        "/.edgehold/holds/" + ticket.approval_id + "?token=" + ticket.status_token;
     Reply reply;
     reply.status = 202;
     reply.headers.emplace_back("Location", status_url);
@@ -83,23 +83,12 @@ class ApprovalHold final : public Filter {
   const Parts parts_;
 };
 
-bool isStatusPath(std::string_view path) {
-  return path.size() > 1 && path.front() == '/' && path.back() != '/' &&
-         std::all_of(path.begin(), path.end(), [](char c) {
-           return isToken({&c, 1}) || c == '/';
-         });
-}
-
 std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& build) {
   ApprovalHold::Parts parts;
   parts.actions = config.texts("actions");
   const Duration ttl = config.duration("ttl", parts.ttl);
   if (ttl < 1s || ttl > kTtlMax) config.reject("ttl", "must be from `1s` to `7d`");
   parts.ttl = std::chrono::duration_cast<std::chrono::seconds>(ttl);
-  parts.status_path = config.text("status_path", "/.edgehold/holds");
-  if (!isStatusPath(parts.status_path)) {
-    config.reject("status_path", "expected a path such as `/.edgehold/holds`");
-  }
   requireWholeBody(config, "actions", build);
   config.finish();
   return std::make_unique<ApprovalHold>(std::move(parts));
