@@ -121,7 +121,6 @@ inline constexpr std::size_t kAdminInputBytesMax = 64 * 1024;  // read ahead of 
 inline constexpr std::size_t kAdminBodyBytesMax = 1024 * 1024;
 inline constexpr std::size_t kAdminAnswerBytesMax = 64 * 1024 * 1024;  // what our own client takes
 inline constexpr std::size_t kAdminWhoBytesMax = 128;
-inline constexpr std::size_t kAdminReasonBytesMax = 1024;
 inline constexpr auto kAdminAnswerTimeout = 20s;
 
 // Waits (defaults).

@@ -10,13 +10,12 @@
 #include "proxy/observe/civil_time.h"
 #include "proxy/observe/exposition.h"
 #include "proxy/observe/metrics.h"
+#include "proxy/server/admin_approvals.h"
 
 namespace edgehold {
 namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
-constexpr std::string_view kJson = "application/json";
-constexpr std::string_view kProblemJson = "application/problem+json";
 
 enum class Page : std::uint8_t { kLive, kReady, kStarted, kMetrics, kStatus, kReload };
 
@@ -48,8 +47,6 @@ Async<AdminAnswer> now(AdminAnswer answer) {
   return std::move(async);
 }
 
-AdminAnswer json(const Json::Value& tree) { return {200, kJson, writeJsonCompact(tree), {}}; }
-
 AdminAnswer yesOrNo(bool is_yes, std::string_view yes, std::string_view no) {
   const auto status = static_cast<std::uint16_t>(is_yes ? 200 : 503);
   return {status, kText, std::string(is_yes ? yes : no) + "\n", {}};
@@ -61,40 +58,21 @@ Json::Value listOf(const std::vector<std::string>& texts) {
   return list;
 }
 
-Json::Value problemTree(Reason reason, std::uint16_t status, std::string_view detail) {
-  const ReasonRow& row = reasonRow(reason);
-  Json::Value tree(Json::objectValue);
-  tree["type"] = "about:blank";
-  tree["title"] = std::string(row.title);
-  tree["status"] = status;
-  tree["reason"] = std::string(row.code);
-  if (!detail.empty()) tree["detail"] = std::string(detail);
-  return tree;
-}
-
 bool isMethodOf(const PageRow& row, Method method) {
   if (row.is_change) return method == Method::kPost;
   return method == Method::kGet || method == Method::kHead;
 }
 
-AdminAnswer wrongMethod(std::string_view allowed) {
-  AdminAnswer answer = adminProblem(Reason::kMethodNotAllowed, {});
-  answer.headers.emplace_back("Allow", allowed);
-  return answer;
-}
-
 }  // namespace
 
-AdminAnswer adminProblem(Reason reason, std::string_view detail) {
-  const std::uint16_t status = reasonRow(reason).status;
-  return {status, kProblemJson, writeJsonCompact(problemTree(reason, status, detail)), {}};
-}
-
 Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
+  if (AdminApprovals::serves(request.path)) {
+    return AdminApprovals::answer(request, operations_.holds(), loop_);
+  }
   const PageRow* const row = pageAt(request.path);
   if (row == nullptr) return now(adminProblem(Reason::kRouteNotFound, "no such admin path"));
   if (!isMethodOf(*row, request.method))
-    return now(wrongMethod(row->is_change ? "POST" : "GET, HEAD"));
+    return now(adminWrongMethod(row->is_change ? "POST" : "GET, HEAD"));
   switch (row->page) {
     case Page::kLive:
       return now(yesOrNo(true, "live", ""));
@@ -129,23 +107,18 @@ AdminAnswer AdminApi::status() const {
   tree["audit_file"] = status.audit_file;
   tree["is_audit_healthy"] = status.is_audit_healthy;
   tree["warnings"] = listOf(status.warnings);
-  return json(tree);
+  return adminJson(tree);
 }
 
 AdminAnswer AdminApi::reload() {
   const ReloadReport report = operations_.reload();
-  const bool is_taken = report.errors.empty();
   Json::Value tree(Json::objectValue);
-  if (!is_taken) {
-    tree = problemTree(Reason::kPolicyRefused, reasonRow(Reason::kPolicyRefused).status,
-                       "the policy in force stays");
-    tree["errors"] = listOf(report.errors);
-  }
   tree["has_changed"] = report.has_changed;
   tree["policy_version"] = report.version;
   tree["warnings"] = listOf(report.warnings);
-  if (is_taken) return json(tree);
-  return {reasonRow(Reason::kPolicyRefused).status, kProblemJson, writeJsonCompact(tree), {}};
+  if (report.errors.empty()) return adminJson(tree);
+  tree["errors"] = listOf(report.errors);
+  return adminProblem(Reason::kPolicyRefused, "the policy in force stays", std::move(tree));
 }
 
 }  // namespace edgehold

@@ -137,7 +137,7 @@ void CommandLine::addApprovals() {
   CLI::App* const approvals = group("approvals", "List and decide held requests");
   approvals->footer(std::string(help::kApprovalsEnd));
   CLI::App* const list = verb(*approvals, "list", "List holds", Verb::kApprovalsList);
-  list->add_option("--state", options_.state, "Only those in this state, such as `pending`")
+  list->add_option("--state", options_.state, "Those in this state (default pending), or `any`")
       ->type_name("STATE");
   list->add_option("--limit", options_.limit, "At most so many (default 100)")
       ->check(CLI::Range(std::size_t{1}, kListLimitMax))

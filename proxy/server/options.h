@@ -45,7 +45,7 @@ struct Options {
   std::string approval_id;  // approvals show, approve, deny
   std::string reason;       // approvals approve, deny
   std::string who;          // the same
-  std::string state;        // approvals list; empty: any
+  std::string state = "pending";  // approvals list; or `any`
   std::size_t limit = 100;  // approvals list, audit query; 0: all
   std::string audit_file;   // audit query; empty: as configured
   std::string since;        // audit query: RFC 3339, or how long ago

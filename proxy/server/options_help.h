@@ -108,11 +108,12 @@ inline constexpr std::string_view kApprovalsEnd = R"(
 A held request waits, bound to its exact bytes, until somebody approves or denies it
 or its time is over (silence is no). Approved, it is checked again under the policy of
 that moment, and edgehold sends it. Who decided and why goes into the audit log; the
-account is the one the kernel reports for this end of the admin socket.
+account is the one the kernel reports for this end of the admin socket; --who adds a name.
+States: pending, approved, executing, done, failed, unknown, denied, expired.
 
 EXAMPLES
   edgehold approvals list
-  edgehold approvals list --state pending --json
+  edgehold approvals list --state any --limit 1000 --json
   edgehold approvals show ID
   edgehold approvals approve ID --reason "agreed with sales"
   edgehold approvals deny ID --reason "wrong group"
