@@ -197,9 +197,9 @@ Result<HoldRuling> rulingOf(const AdminRequest& request) {
   if (named == nullptr) return ruling;
   const std::string who = stringMember(tree, "who").value_or("");
   if (who.empty() || who.size() > limits::kAdminWhoBytesMax || !isPlain(who)) {
-    return fail(Reason::kMalformedRequest,
-                "who: expected one line of 1 to " + std::to_string(limits::kAdminWhoBytesMax) +
-                    " bytes");
+    return fail(
+        Reason::kMalformedRequest,
+        "who: expected one line of 1 to " + std::to_string(limits::kAdminWhoBytesMax) + " bytes");
   }
   ruling.by = who + " via " + request.caller;
   return ruling;

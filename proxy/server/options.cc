@@ -18,6 +18,7 @@ namespace edgehold {
 namespace {
 
 constexpr std::size_t kHelpColumn = 30;
+constexpr std::string_view kVerbs = "Verbs";  // the heading of their list
 constexpr std::size_t kListLimitMax = 1'000'000;
 
 // The whole command line as CLI11 knows it. The options it fills live in here.
@@ -55,6 +56,7 @@ CommandLine::CommandLine(const std::string& version)
     : version_(version), app_(std::string(help::kProgram), "edgehold") {
   app_.footer(std::string(help::kProgramEnd));
   app_.get_formatter()->column_width(kHelpColumn);
+  app_.get_formatter()->label("SUBCOMMAND", "VERB");
   app_.require_subcommand(0, 1);
   app_.set_help_flag("-h,--help", "Print this help");
   app_.add_flag("--version", is_version_asked_, "Print the version");
@@ -70,12 +72,14 @@ CommandLine::CommandLine(const std::string& version)
 CLI::App* CommandLine::verb(CLI::App& parent, const std::string& name, std::string_view purpose,
                             Verb verb) {
   CLI::App* const app = parent.add_subcommand(name, std::string(purpose));
+  app->group(std::string(kVerbs));
   app->callback([this, verb] { options_.verb = verb; });
   return app;
 }
 
 CLI::App* CommandLine::group(const std::string& name, const std::string& purpose) {
   CLI::App* const app = app_.add_subcommand(name, purpose);
+  app->group(std::string(kVerbs));
   app->require_subcommand(1);
   return app;
 }

@@ -30,8 +30,8 @@ std::string whoOf(const Json::Value& hold) {
 // What goes into a URL's path must not become another path.
 bool isId(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           c == '_' || c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+           c == '-';
   });
 }
 
@@ -52,11 +52,12 @@ std::variant<Json::Value, ExitCode> readList(const Options& options, const Comma
   Json::Value holds(Json::arrayValue);
   std::string after;
   while (options.limit == 0 || holds.size() < options.limit) {
-    const std::size_t left = options.limit == 0 ? limits::kLedgerListMax
-                                                : options.limit - std::size_t{holds.size()};
+    const std::size_t left =
+        options.limit == 0 ? limits::kLedgerListMax : options.limit - std::size_t{holds.size()};
     const std::size_t wanted = std::min(left, limits::kLedgerListMax);
-    const auto asked = askAdmin(
-        {.method = "GET", .target = listTarget(options, wanted, after), .body = {}}, options, world);
+    const auto asked =
+        askAdmin({.method = "GET", .target = listTarget(options, wanted, after), .body = {}},
+                 options, world);
     if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
     const auto& answered = std::get<AdminAnswered>(asked);
     if (!answered.isSuccess()) return tellRefusal(answered, options, world);
@@ -97,8 +98,8 @@ std::string headersText(const Json::Value& hold) {
   std::string text;
   if (headers == nullptr || !headers->isArray()) return text;
   for (const Json::Value& header : *headers) {
-    const bool is_pair = header.isArray() && header.size() == 2 && header[0].isString() &&
-                         header[1].isString();
+    const bool is_pair =
+        header.isArray() && header.size() == 2 && header[0].isString() && header[1].isString();
     if (is_pair) text += printable(header[0].asString() + ": " + header[1].asString()) + "\n";
   }
   return text;
@@ -124,22 +125,31 @@ std::string bodyText(const Json::Value& hold) {
 std::string showText(const Json::Value& hold) {
   Table table;
   const std::vector<std::pair<const char*, std::string>> rows = {
-      {"approval_id", "approval"},   {"state", "state"},
-      {"held_at", "held"},           {"expires_at", "expires"},
-      {"action", "action"},          {"rule", "asked by rule"},
-      {"reason", "why held"},        {"principal", "principal"},
-      {"group", "group"},            {"sender", "sender"},
-      {"client_address", "address"}, {"route", "route"},
-      {"request_id", "request id"},  {"policy_version", "policy"},
-      {"digest", "SHA-256"},         {"decided_by", "decided by"},
-      {"decided_reason", "because"}, {"decided_at", "decided"},
+      {"approval_id", "approval"},
+      {"state", "state"},
+      {"held_at", "held"},
+      {"expires_at", "expires"},
+      {"action", "action"},
+      {"rule", "asked by rule"},
+      {"reason", "why held"},
+      {"principal", "principal"},
+      {"group", "group"},
+      {"sender", "sender"},
+      {"client_address", "address"},
+      {"route", "route"},
+      {"request_id", "request id"},
+      {"policy_version", "policy"},
+      {"digest", "SHA-256"},
+      {"decided_by", "decided by"},
+      {"decided_reason", "because"},
+      {"decided_at", "decided"},
       {"outcome", "outcome"},
   };
   for (const auto& [key, label] : rows) addIfThere(table, hold, key, label);
   const auto status = intMember(hold, "answer_status");
   if (status) table.add({"answer", "status " + std::to_string(*status)});
-  std::string text = table.text() + "\n" +
-                     printable(textAt(hold, "method") + " " + textAt(hold, "target")) + "\n";
+  std::string text =
+      table.text() + "\n" + printable(textAt(hold, "method") + " " + textAt(hold, "target")) + "\n";
   if (boolMember(hold, "is_forgotten").value_or(false)) {
     return text + "(headers and body were erased when it was decided)\n";
   }
