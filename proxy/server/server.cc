@@ -38,6 +38,7 @@ Server::Server(const Options& options, const LoadTools& tools)
     : options_(options),
       tools_(tools),
       started_(tools.clock.wallNow()),
+      signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int number) { onSignal(number); }),
       metrics_(options.program_version) {}
 
 Server::~Server() {
@@ -55,10 +56,6 @@ Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadT
   if (loaded.snapshot == nullptr) return fail(joinLines(loaded.errors));
   TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot)));
   logWarnings(*server->serving_->policy);
-  // Signals first: every thread started after this inherits the mask.
-  server->signals_ =
-      std::make_unique<Signals>(server->loop_, std::vector<int>{SIGTERM, SIGINT, SIGHUP, SIGUSR1},
-                                [raw = server.get()](int number) { raw->onSignal(number); });
   TRY(server->openState());
   TRY(server->bindListeners());
   server->startWorkers();
@@ -79,7 +76,10 @@ Result<void> Server::openState() {
   audit_->removeExpired(tools_.clock.wallNow());
   holds_ = std::make_unique<HoldStore>(*ledger_);
   status_page_ = std::make_unique<StatusPage>(*holds_);
-  metrics_.addCollector([this](Exposition& out) { audit_->render(out); });
+  metrics_.addCollector([this](Exposition& out) {
+    audit_->render(out);
+    holds_->render(out);
+  });
   return {};
 }
 

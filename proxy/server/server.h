@@ -71,6 +71,7 @@ class Server final : private Operations {
   const LoadTools tools_;
   const WallTime started_;
   EventLoop loop_;
+  Signals signals_;  // before any thread starts: all inherit the mask
   SystemRandom random_;
   HostResolver resolver_;
   MetricsRegistry metrics_;
@@ -84,7 +85,6 @@ class Server final : private Operations {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HoldRelease> release_;
   std::unique_ptr<Admin> admin_;
-  std::unique_ptr<Signals> signals_;
   std::unique_ptr<Timer> drain_deadline_;
   std::unique_ptr<Timer> hourly_;
   std::vector<std::string> listening_;
