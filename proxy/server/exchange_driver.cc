@@ -114,6 +114,8 @@ std::optional<Reason> ExchangeDriver::refusalOfHead() {
   if (request.wants_upgrade) return Reason::kUpgradeRefused;
   exchange.route = exchange.snapshot->match(request.authority, request.target.path);
   if (exchange.route == nullptr) return Reason::kRouteNotFound;
+  // With its policy the exchange keeps its upstream, should a reload take that away.
+  pool_ = station_.pool(exchange.route->upstream());
   const bool is_too_large = request.body.kind == BodyLength::Kind::kKnown &&
                             request.body.bytes > exchange.route->limits().body_bytes_max;
   if (is_too_large) return Reason::kPayloadTooLarge;
@@ -169,8 +171,6 @@ void ExchangeDriver::onVerdict(std::optional<Verdict> verdict) {
 
 void ExchangeDriver::forward() {
   Exchange& exchange = *exchange_;
-  pool_ = station_.pool(exchange.route->upstream());
-  if (pool_ == nullptr) return refuse(Reason::kUpstreamUnreachable, "upstream left the policy");
   prepareForUpstream(exchange, pool_->spec(), station_.random());
   if (exchange.is_body_complete && !exchange.body.empty()) {
     exchange.request.body = BodyLength::known(exchange.body.size());

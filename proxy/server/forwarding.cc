@@ -77,8 +77,7 @@ void addFacts(Exchange& exchange) {
 std::string_view traceparentOf(Exchange& exchange, Random& random) {
   Headers& headers = exchange.request.headers;
   const auto sent = headers.find(HeaderId::kTraceparent);
-  const auto parent =
-      exchange.client.is_trusted_peer && sent ? TraceParent::parse(*sent) : std::nullopt;
+  const auto parent = sent ? TraceParent::parse(*sent) : std::nullopt;
   if (!parent) headers.remove(HeaderId::kTracestate);
   const TraceParent ours = parent ? parent->next(random) : TraceParent::start(random);
   return exchange.arena.copy(ours.text());

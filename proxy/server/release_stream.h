@@ -20,6 +20,8 @@ class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
   ReleaseStream(Station& station, StoredRequest request, OnDone on_done);
 
   void start();
+  // Ends what is under way: the process does.
+  void cut() { driver_.onClientGone(); }
 
  private:
   void fill(Exchange& exchange) const;

@@ -42,7 +42,9 @@ Worker::~Worker() {
   join();
   // The loop has ended: this thread may take down what lived on it.
   doors_.clear();
-  for (auto& [key, connection] : connections_) connection->close();
+  // Each removes itself from its list, and leaves a record of what was cut.
+  while (!connections_.empty()) connections_.begin()->second->close();
+  while (!releases_.empty()) releases_.begin()->second->cut();
 }
 
 void Worker::listen(Fd fd, std::size_t index) {

@@ -118,7 +118,9 @@ class Webhook(Case):
         client = self.start({"payload_cap": {"max": "1KiB"}})
         self.assertProblem(self.post(client, event(text="x" * 5000)), 413, "payload_too_large")
         client = self.client(self.proxy)
-        client.send(b"POST /hook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        fields = "".join("%s: %s\r\n" % field for field in signed(b"not known yet"))
+        client.send(b"POST /hook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" +
+                    fields.encode() + b"\r\n")
         client.send(b"800\r\n" + b"x" * 0x800 + b"\r\n")
         self.assertProblem(client.response(), 413, "payload_too_large")
         self.assertEqual(self.agent.requests, [])
