@@ -4,7 +4,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include "proxy/delivery/hold_store.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/net/socket.h"
 #include "proxy/net/unix_socket.h"
@@ -20,6 +20,7 @@
 #include "proxy/server/admin.h"
 #include "proxy/server/admin_client.h"
 #include "proxy/server/operations.h"
+#include "proxy/state/memory_ledger.h"
 #include "tests/support/temp_directory.h"
 
 namespace edgehold {
@@ -34,7 +35,7 @@ class FakeOperations final : public Operations {
   }
   bool isStarted() const override { return is_started; }
   bool isReady() const override { return is_ready; }
-  HoldStore& holds() override { std::abort(); }
+  HoldStore& holds() override { return store; }
   const MetricsRegistry& metrics() const override { return registry; }
 
   ServerStatus told_status;
@@ -43,6 +44,8 @@ class FakeOperations final : public Operations {
   std::atomic<bool> is_ready = true;
   std::atomic<int> reloads = 0;
   MetricsRegistry registry{"1.2.3"};
+  MemoryLedger ledger;
+  HoldStore store{ledger};
 };
 
 class AdminHouse {

@@ -8,22 +8,29 @@
 #include "proxy/server/server.h"
 
 namespace edgehold {
+namespace {
 
-ExitCode runService(const Options& options, const CommandWorld& world) {
-  if (const auto confined = confineProcess(options.keeps_core_dumps); !confined) {
-    world.err << "edgehold: " << confined.error().message << "\n";
-    return ExitCode::kFailure;
-  }
-  // Mistakes in the file and trouble with sockets have different exit codes: a service manager
-  // restarts for one of them only.
+// Mistakes in the file and trouble with sockets have different exit codes: a service manager tries
+// again for one of them only. Nothing of this load is kept.
+bool isConfigurationFine(const Options& options, const CommandWorld& world) {
   const LoadResult loaded = loadPolicy(options.config_file, world.loadTools());
   for (const std::string& error : loaded.errors) world.err << error << "\n";
-  if (loaded.snapshot == nullptr) return ExitCode::kUsage;
-  auto server = Server::make({options.config_file, world.version}, world.loadTools());
-  if (!server) {
-    world.err << "edgehold: " << server.error().message << "\n";
-    return ExitCode::kFailure;
-  }
+  return loaded.snapshot != nullptr;
+}
+
+ExitCode failed(const Error& error, const CommandWorld& world) {
+  world.err << "edgehold: " << error.message << "\n";
+  return ExitCode::kFailure;
+}
+
+}  // namespace
+
+ExitCode runService(const Options& options, const CommandWorld& world) {
+  if (!isConfigurationFine(options, world)) return ExitCode::kUsage;
+  const auto confined = confineProcess(options.keeps_core_dumps);
+  if (!confined) return failed(confined.error(), world);
+  const auto server = Server::make({options.config_file, world.version}, world.loadTools());
+  if (!server) return failed(server.error(), world);
   (*server)->run();
   return ExitCode::kOk;
 }
