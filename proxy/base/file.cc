@@ -3,6 +3,7 @@
 // Thread: main only.
 #include "proxy/base/file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -43,7 +44,9 @@ Result<std::string> readFile(const std::string& path, std::size_t bytes_max) {
   if (::fstat(file.fd(), &status) != 0) return failErrno(path, errno);
   if (!S_ISREG(status.st_mode)) return fail("`" + path + "`: not a regular file");
 
+  // Room for all of it at once: what is read may be a secret, and growing leaves copies behind.
   std::string bytes;
+  bytes.reserve(std::min(static_cast<std::size_t>(status.st_size), bytes_max) + kPieceBytes);
   for (;;) {
     const std::size_t used = bytes.size();
     bytes.resize(used + kPieceBytes);

@@ -103,6 +103,7 @@ inline constexpr std::size_t kRulePatternsMax = 64;        // kept compiled by o
 inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t kConfigDepthMax = 32;
 inline constexpr std::size_t kConfigNodesMax = 100'000;
+inline constexpr std::size_t kConfigKeyBytesMax = 256;  // keys make up the paths in messages
 inline constexpr std::size_t kConfigErrorsMax = 100;
 inline constexpr std::size_t kListenersMax = 64;
 inline constexpr std::size_t kUpstreamsMax = 1000;

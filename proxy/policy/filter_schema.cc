@@ -148,15 +148,15 @@ void Drafts::add(Draft draft, const ConfigPlace& place) {
 
 // A route has one approval_hold: its own, with the actions of `security` added.
 void Drafts::mergeHolds() {
-  const auto isHold = [](const Draft& draft) {
+  const auto is_hold = [](const Draft& draft) {
     return draft.type->rank == FilterRank::kApprovalHold && !draft.is_off;
   };
   const auto outer = std::find_if(drafts_.begin(), drafts_.end(), [&](const Draft& draft) {
-    return isHold(draft) && draft.origin == Draft::Origin::kSecurity;
+    return is_hold(draft) && draft.origin == Draft::Origin::kSecurity;
   });
   // One in shadow mode holds nothing: `security` keeps its own then.
   const auto own = std::find_if(drafts_.begin(), drafts_.end(), [&](const Draft& draft) {
-    return isHold(draft) && draft.origin != Draft::Origin::kSecurity &&
+    return is_hold(draft) && draft.origin != Draft::Origin::kSecurity &&
            draft.mode == FilterMode::kEnforce;
   });
   if (outer == drafts_.end() || own == drafts_.end()) return;

@@ -97,6 +97,7 @@ void checkUpstream(ConfigReader& route, const std::string& name,
                    const std::vector<UpstreamSpec>& upstreams) {
   if (name.empty()) return;
   std::vector<std::string_view> names;
+  names.reserve(upstreams.size());
   for (const UpstreamSpec& upstream : upstreams) names.push_back(upstream.name);
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   std::string message = "unknown upstream " + quoteForMessage(name);

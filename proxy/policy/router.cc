@@ -49,7 +49,7 @@ Router::Router(const std::vector<std::unique_ptr<const Route>>& routes) {
       entries_.push_back({host.starts_with("*.") ? host.substr(1) : host, route.get()});
     }
   }
-  const auto isMoreSpecific = [](const Entry& a, const Entry& b) {
+  const auto is_more_specific = [](const Entry& a, const Entry& b) {
     if (hostRank(a.host) != hostRank(b.host)) return hostRank(a.host) < hostRank(b.host);
     // Of two wildcards the longer suffix.
     if (hostRank(a.host) == 1 && a.host.size() != b.host.size()) {
@@ -60,7 +60,7 @@ Router::Router(const std::vector<std::unique_ptr<const Route>>& routes) {
     if (left.path.size() != right.path.size()) return left.path.size() > right.path.size();
     return !left.is_prefix && right.is_prefix;
   };
-  std::stable_sort(entries_.begin(), entries_.end(), isMoreSpecific);
+  std::stable_sort(entries_.begin(), entries_.end(), is_more_specific);
 }
 
 const Route* Router::match(std::string_view authority, std::string_view path) const {

@@ -126,7 +126,9 @@ void rejectLiteralsUnder(const ConfigNode& node, std::string_view key, const std
   for (const ConfigNode& item : node.items) rejectLiteralsUnder(item, key, path, errors);
   for (const auto& [name, value] : node.members) {
     if (errors.isFull()) return;
-    rejectLiteralsUnder(value, name, path.empty() ? name : path + "." + name, errors);
+    std::string below = path;
+    if (!below.empty()) below.push_back('.');
+    rejectLiteralsUnder(value, name, below.append(name), errors);
   }
 }
 
@@ -197,8 +199,10 @@ void Secrets::addFile(const std::string& path, std::string_view reference, bool 
   if (::stat(path.c_str(), &status) != 0) return;
   auto bytes = readFile(path, limits::kSecretBytesMax);
   if (!bytes) return;
-  addVersion(withoutLineEnd(*bytes), versions);
-  wipe(bytes->data(), bytes->size());
+  bytes->resize(withoutLineEnd(*bytes).size());
+  if (!bytes->empty()) {
+    versions.push_back(std::make_shared<const SecretString>(SecretString::take(std::move(*bytes))));
+  }
   if ((status.st_mode & S_IROTH) != 0) {
     warn("`" + std::string(reference) + "`: everybody can read `" + path + "`");
   }

@@ -104,7 +104,7 @@ std::vector<Cidr> readNetworks(ConfigReader& reader, std::string_view key) {
   for (const std::string& text : reader.texts(key)) {
     auto network = Cidr::parse(text);
     if (network) {
-      networks.push_back(std::move(*network));
+      networks.push_back(*network);
     } else {
       reader.reject(key, quoteForMessage(text) + ": " + network.error().message);
     }

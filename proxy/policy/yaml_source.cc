@@ -165,6 +165,9 @@ class TreeBuilder final : public YAML::EventHandler {
     if (node.kind != Kind::kScalar || node.scalar.empty()) {
       return refuseAt(node.place, kKeyIsText);
     }
+    if (node.scalar.size() > limits::kConfigKeyBytesMax) {
+      return refuseAt(node.place, "the key " + quoteForMessage(node.scalar) + " is too long");
+    }
     // A duplicate is told and its value read and dropped: the rest of the file is worth checking,
     // and the caller gets no tree in any case.
     if (!map.keys.insert(node.scalar).second) {

@@ -116,6 +116,12 @@ std::string nested(std::size_t lists) {
   return "a: " + std::string(lists, '[') + std::string(lists, ']') + "\n";
 }
 
+TEST(YamlSource, BoundsKeys) {
+  const std::string key(limits::kConfigKeyBytesMax, 'k');
+  EXPECT_TRUE(errorsOf(key + ": 1\n").empty());
+  EXPECT_EQ(errorsOf(key + "k: 1\n").size(), 1u);
+}
+
 TEST(YamlSource, BoundsDepth) {
   EXPECT_TRUE(errorsOf(nested(limits::kConfigDepthMax - 1)).empty());
   EXPECT_EQ(errorsOf(nested(limits::kConfigDepthMax)).size(), 1u);
