@@ -38,7 +38,8 @@ class UpstreamPool::IdleSlot final : public UpstreamConnection::User, public Mor
 UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec)
     : loop_(loop), graveyard_(graveyard), dialer_(dialer), spec_(std::move(spec)) {}
 
-UpstreamPool::~UpstreamPool() = default;
+// The last exchange of an old policy may end the pool from within one of its connections.
+UpstreamPool::~UpstreamPool() { closeIdle(); }
 
 std::unique_ptr<UpstreamConnection> UpstreamPool::takeIdle() {
   while (!idle_.empty()) {
@@ -94,7 +95,9 @@ void UpstreamPool::giveBack(std::unique_ptr<UpstreamConnection> connection) {
   idle_.push_back(std::make_unique<IdleSlot>(*this, std::move(connection)));
 }
 
-void UpstreamPool::closeIdle() { idle_.clear(); }
+void UpstreamPool::closeIdle() {
+  for (const auto& slot : std::exchange(idle_, {})) graveyard_.bury(slot->take());
+}
 
 void UpstreamPool::drop(const IdleSlot& slot) {
   const auto found = std::find_if(idle_.begin(), idle_.end(),

@@ -306,6 +306,31 @@ TEST_F(UpstreamRequestTest, TellsWhenTheQueuedBodyHasLeft) {
   EXPECT_EQ(recorder.drained, drained + 1);
 }
 
+// Ends its pool as the last exchange of an old policy does.
+struct PoolEnder final : UpstreamRequest::Events {
+  explicit PoolEnder(std::unique_ptr<UpstreamPool>& its_pool) : pool(its_pool) {}
+  void onUpstreamHead(ResponseHead&&) override {}
+  void onUpstreamBody(ByteView) override {}
+  void onUpstreamEnd() override { pool.reset(); }
+  void onUpstreamError(Error) override {}
+  void onUpstreamDrained() override {}
+  std::unique_ptr<UpstreamPool>& pool;
+};
+
+TEST_F(UpstreamRequestTest, OutlivesAPoolThatEndsWithItsLastExchange) {
+  PoolEnder events(pool_);
+  UpstreamRequest request(events);
+  start(request);
+  request.sendEnd();
+  peer(0).open();
+  loop_.settle();
+  peer(0).feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(pool_, nullptr);
+  request.reset();
+  loop_.settle();
+  EXPECT_TRUE(peer(0).is_closed);
+}
+
 TEST_F(UpstreamRequestTest, TellsAnUnresolvableHost) {
   UpstreamSpec spec;
   spec.addresses = {{"nowhere.invalid", 80}};
