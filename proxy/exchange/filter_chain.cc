@@ -76,6 +76,11 @@ void ChainWalk::advance() {
     if (isSkipped(entry)) continue;
     asked_ = std::max(asked_, next_);
     Outcome outcome = ask(entry);
+    // What nearly every filter says nearly always, without moving it about.
+    if (const auto* const verdict = std::get_if<Verdict>(&outcome);
+        verdict != nullptr && verdict->isProceed() && verdict->rule().empty()) {
+      continue;
+    }
     auto* const later = std::get_if<Async<Result<Verdict>>>(&outcome);
     const bool goes_on = later != nullptr ? wait(entry, std::move(*later))
                                           : apply(entry, resultOf(std::move(outcome)));
