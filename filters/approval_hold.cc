@@ -44,6 +44,7 @@ class ApprovalHold final : public Filter {
         .map<Result<Verdict>>([this, &exchange, rule = std::string(terms.rule)](
                                   Result<HoldTicket> ticket) -> Result<Verdict> {
           if (!ticket) return fail(std::move(ticket).error());
+          exchange.approval_id = exchange.arena.copy(ticket->approval_id);
           return answer(exchange, *ticket).byRule(rule);
         });
   }

@@ -29,11 +29,11 @@ void WorkerMetrics::exchangeDone(std::string_view route, const Decision& decisio
   total_time.observe(decision.total_time);
 }
 
-void WorkerMetrics::ruleCalled(std::string_view rule, Duration took, bool has_failed) {
+void WorkerMetrics::rulesRan(std::string_view rule, const RuleRun& run) {
   RuleSeries& series = rules_.at(rule_cache_.slotOf(rule));
-  series.calls.add();
-  if (has_failed) series.errors.add();
-  if (took.count() > 0) series.nanoseconds.add(static_cast<std::uint64_t>(took.count()));
+  series.calls.add(run.calls);
+  series.errors.add(run.errors);
+  if (run.time.count() > 0) series.nanoseconds.add(static_cast<std::uint64_t>(run.time.count()));
 }
 
 WorkerMetrics::UpstreamSeries& WorkerMetrics::upstream(std::string_view name) {

@@ -67,7 +67,13 @@ class alignas(kCacheLineBytes) WorkerMetrics {
 
   // An exchange is over. `route`: its name, empty when none matched.
   void exchangeDone(std::string_view route, const Decision& decision);
-  void ruleCalled(std::string_view rule, Duration took, bool has_failed);
+  // What the calls of a rule came to since the last time.
+  struct RuleRun {
+    std::uint64_t calls = 0;
+    std::uint64_t errors = 0;
+    Duration time{};
+  };
+  void rulesRan(std::string_view rule, const RuleRun& run);
   // Look it up once per pool or upstream, not per request: the reference lasts.
   UpstreamSeries& upstream(std::string_view name);
 

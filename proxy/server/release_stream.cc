@@ -33,6 +33,8 @@ void ReleaseStream::fill(Exchange& exchange) const {
   exchange.body.append(request_.body);
   if (!request_.body.empty()) head.body = BodyLength::known(request_.body.size());
   exchange.request_id = request_.request_id;
+  exchange.approval_id = request_.approval_id;
+  exchange.decision.why = "approved by " + request_.approved_by;
   exchange.client.is_secure = request_.is_secure;
   exchange.client.address = IpAddress::parse(request_.client_address).value_or(IpAddress());
   exchange.client.peer.ip = exchange.client.address;

@@ -54,6 +54,7 @@ Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadT
   std::unique_ptr<Server> server(new Server(options, tools));
   LoadResult loaded = loadPolicy(options.config_file, tools);
   if (loaded.snapshot == nullptr) return fail(joinLines(loaded.errors));
+  if (loaded.snapshot->reload().is_watched) server->watcher_.watch(std::move(loaded.watched));
   TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot)));
   logWarnings(*server->serving_->policy);
   TRY(server->openState());
@@ -144,8 +145,9 @@ ServerStatus Server::status() const {
 
 bool Server::isReady() const { return is_started_ && !is_draining_ && audit_->isHealthy(); }
 
-ReloadReport Server::reload() {
+ReloadReport Server::reloadBecause(std::string_view cause) {
   ReloadReport report;
+  LOG(INFO) << "reload (" << cause << ")";
   std::shared_ptr<const Serving> next;
   LoadResult loaded = loadPolicy(options_.config_file, tools_);
   report.errors = std::move(loaded.errors);
@@ -161,6 +163,12 @@ ReloadReport Server::reload() {
     }
   }
   finishReload(std::move(next), report);
+  // Also after a refusal: the next change of the same files may mend it.
+  if (serving_->policy->reload().is_watched) {
+    watcher_.watch(std::move(loaded.watched));
+  } else {
+    watcher_.stop();
+  }
   return report;
 }
 
@@ -187,7 +195,7 @@ void Server::finishReload(std::shared_ptr<const Serving> next, ReloadReport& rep
 void Server::onSignal(int number) {
   switch (number) {
     case SIGHUP:
-      reload();
+      reloadBecause("signal");
       return;
     case SIGUSR1: {
       const auto reopened = audit_->reopen(tools_.clock.wallNow());

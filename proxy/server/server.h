@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/random.h"
@@ -19,6 +20,7 @@
 #include "proxy/observe/audit_file.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/policy/loader.h"
+#include "proxy/policy/watcher.h"
 #include "proxy/server/admin.h"
 #include "proxy/server/operations.h"
 #include "proxy/server/serving.h"
@@ -55,12 +57,13 @@ class Server final : private Operations {
 
   // Operations
   ServerStatus status() const override;
-  ReloadReport reload() override;
+  ReloadReport reload() override { return reloadBecause("admin"); }
   bool isStarted() const override { return is_started_; }
   bool isReady() const override;
   HoldStore& holds() override { return *holds_; }
   const MetricsRegistry& metrics() const override { return metrics_; }
 
+  ReloadReport reloadBecause(std::string_view cause);
   void finishReload(std::shared_ptr<const Serving> next, ReloadReport& report);
   void onSignal(int number);
   void drain();
@@ -85,6 +88,7 @@ class Server final : private Operations {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HoldRelease> release_;
   std::unique_ptr<Admin> admin_;
+  PolicyWatcher watcher_{loop_, [this] { reloadBecause("watch"); }};
   std::unique_ptr<Timer> drain_deadline_;
   std::unique_ptr<Timer> hourly_;
   std::vector<std::string> listening_;

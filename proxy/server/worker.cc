@@ -17,6 +17,7 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
     : index_(index),
       json_(random_),
       rules_(rule_clock_),
+      rule_meter_(loop_, rules_, shared.metrics),
       dialer_(loop_, shared.resolver),
       audit_(shared.audit, shared.metrics, loop_, serving->policy->audit().fields),
       serving_(std::move(serving)),
@@ -60,6 +61,7 @@ void Worker::start() {
 
 void Worker::run() {
   ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
+  rule_meter_.start();
   loop_.run();
 }
 

@@ -26,6 +26,7 @@
 #include "proxy/observe/metrics.h"
 #include "proxy/server/client_connection.h"
 #include "proxy/server/release_stream.h"
+#include "proxy/server/rule_meter.h"
 #include "proxy/server/serving.h"
 #include "proxy/server/station.h"
 #include "proxy/state/counters.h"
@@ -83,6 +84,7 @@ class Worker final : public HoldRelease::Executor {
   SystemClock rule_clock_;  // a rule's wall budget must see time pass within a turn
   JsonPool json_;
   RuleEngines rules_;
+  RuleMeter rule_meter_;
   TcpDialer dialer_;
   AuditLog audit_;
   std::shared_ptr<const Serving> serving_;

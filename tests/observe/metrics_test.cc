@@ -85,8 +85,8 @@ TEST(Metrics, CountsShadowsApartFromDecisions) {
 TEST(Metrics, CountsRulesAndUpstreams) {
   MetricsRegistry registry("1.0");
   WorkerMetrics& worker = registry.addWorker();
-  worker.ruleCalled("mass_send", milliseconds(250), false);
-  worker.ruleCalled("mass_send", milliseconds(250), true);
+  worker.rulesRan("mass_send", {.calls = 1, .errors = 0, .time = milliseconds(250)});
+  worker.rulesRan("mass_send", {.calls = 1, .errors = 1, .time = milliseconds(250)});
   WorkerMetrics::UpstreamSeries& upstream = worker.upstream("agent");
   upstream.requests.add(2);
   upstream.requests_on_kept.add();
