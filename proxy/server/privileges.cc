@@ -4,15 +4,20 @@
 #include "proxy/server/privileges.h"
 
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "proxy/net/fd.h"
 #include "proxy/net/socket.h"
 
 namespace edgehold {
@@ -58,6 +63,22 @@ Result<void> forbidCoreDumps() {
   return {};
 }
 
+// By descriptor, so that what was looked at is what is given.
+Result<void> giveFile(const std::string& path, const User& user) {
+  const Fd fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!fd.isOpen() || ::fstat(fd.get(), &status) != 0) {
+    return fail(systemError("cannot open `" + path + "`", errno));
+  }
+  if (status.st_uid == user.user_id) return {};
+  if (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode)) return {};  // /dev/null, a collector's
+  if (S_ISLNK(status.st_mode) || (!S_ISDIR(status.st_mode) && status.st_nlink > 1)) {
+    return fail("cannot give `" + path + "` to `" + user.name + "`: it is a link");
+  }
+  if (::fchownat(fd.get(), "", user.user_id, user.group_id, AT_EMPTY_PATH) == 0) return {};
+  return fail(systemError("cannot give `" + path + "` to `" + user.name + "`", errno));
+}
+
 }  // namespace
 
 Result<User> findUser(const std::string& name) {
@@ -85,14 +106,18 @@ Result<void> confineProcess(bool keeps_core_dumps) {
   return raiseDescriptorLimit();
 }
 
-Result<void> giveToUser(const std::vector<std::string>& paths, const std::string& name) {
+Result<void> giveToUser(const std::string& directory, const std::vector<std::string>& files,
+                        const std::string& name) {
   if (name.empty() || ::geteuid() != 0) return {};
   TRY_ASSIGN(const User user, findUser(name));
-  for (const std::string& path : paths) {
-    if (path.empty()) continue;
-    if (::lchown(path.c_str(), user.user_id, user.group_id) != 0) {
-      return fail(systemError("cannot give `" + path + "` to `" + name + "`", errno));
-    }
+  TRY(giveFile(directory, user));
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (!entry.is_symlink()) TRY(giveFile(entry.path().string(), user));
+  }
+  if (error) return fail("cannot list `" + directory + "`: " + error.message());
+  for (const std::string& file : files) {
+    if (!file.empty()) TRY(giveFile(file, user));
   }
   return {};
 }

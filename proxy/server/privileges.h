@@ -28,8 +28,11 @@ std::string describeUser(std::uint32_t user_id);
 // as the hard limit allows, and no core dumps unless asked for (they would hold secrets).
 Result<void> confineProcess(bool keeps_core_dumps);
 
-// Gives what root has made to the user it will become. Symbolic links are not followed.
-Result<void> giveToUser(const std::vector<std::string>& paths, const std::string& name);
+// Gives `directory` and what lies in it (not deeper), and `files`, to the account that root is
+// about to become: what it cannot rotate or replace would stop it later. Never through a link, hard
+// or symbolic: the account's earlier life may have planted one. Does nothing unless root.
+Result<void> giveToUser(const std::string& directory, const std::vector<std::string>& files,
+                        const std::string& name);
 
 // Becomes the account `name` for good, in every thread; verifies that root cannot be regained.
 // Empty, or who we are already: nothing to change. Only root can become somebody else.

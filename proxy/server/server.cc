@@ -106,6 +106,9 @@ Result<void> Server::bindListeners() {
     listening_.push_back((listener.is_tls ? "https://" : "http://") + address.toString());
   }
   TRY_ASSIGN(admin_, Admin::make(loop_, spec.admin, *this));
+  const std::string& audit = serving_->policy->audit().path;
+  TRY(giveToUser(spec.state_directory, {audit == "-" ? "" : audit, admin_->socketPath()},
+                 spec.user));
   return becomeUser(spec.user);
 }
 

@@ -8,8 +8,11 @@
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/support/temp_directory.h"
 
 namespace edgehold {
 namespace {
@@ -50,6 +53,39 @@ TEST(Privileges, RootThatBecameSomebodyCannotReturn) {
            ::getgid() == nobody->group_id && ::geteuid() == nobody->user_id && ::setuid(0) != 0 &&
            ::setgid(0) != 0 && becomeUser("nobody") && !becomeUser("root");
   }));
+}
+
+uid_t ownerOf(const std::string& path) {
+  struct stat status {};
+  return ::lstat(path.c_str(), &status) == 0 ? status.st_uid : 0;
+}
+
+TEST(Privileges, WhatRootMadeIsGivenWithItsFolder) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give";
+  const TempDirectory state, elsewhere;
+  writeWhole(state.file("db"), "");
+  writeWhole(elsewhere.file("audit"), "");
+  const auto given = giveToUser(state.path(), {elsewhere.file("audit"), ""}, "nobody");
+  ASSERT_TRUE(given) << given.error().message;
+  const auto nobody = findUser("nobody");
+  for (const std::string& path : {state.path(), state.file("db"), elsewhere.file("audit")}) {
+    EXPECT_EQ(ownerOf(path), nobody->user_id) << path;
+  }
+  EXPECT_EQ(ownerOf(elsewhere.path()), 0u);
+  EXPECT_TRUE(giveToUser(state.path(), {}, "nobody"));  // again, at the next start
+}
+
+TEST(Privileges, NothingIsGivenThroughALink) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give";
+  const TempDirectory state, elsewhere;
+  const std::string precious = elsewhere.file("precious");
+  writeWhole(precious, "");
+  ASSERT_EQ(::symlink(precious.c_str(), state.file("soft").c_str()), 0);
+  EXPECT_TRUE(giveToUser(state.path(), {}, "nobody"));  // left alone
+  EXPECT_FALSE(giveToUser(state.path(), {state.file("soft")}, "nobody"));
+  ASSERT_EQ(::link(precious.c_str(), state.file("hard").c_str()), 0);
+  EXPECT_FALSE(giveToUser(state.path(), {}, "nobody"));
+  EXPECT_EQ(ownerOf(precious), 0u);
 }
 
 TEST(Privileges, ConfinedProcessGainsNothingAndLeavesNoCore) {
