@@ -311,7 +311,8 @@ void ExchangeDriver::finish() {
   settle();
   if (walk_) walk_->finished();
   station_.record(exchange);
-  const std::string_view route = exchange.route != nullptr ? exchange.route->name() : "";
+  std::string_view route;  // no ?: here: with a literal it would view a temporary copy
+  if (exchange.route != nullptr) route = exchange.route->name();
   station_.metrics().exchangeDone(route, exchange.decision);
   station_.metrics().exchanges_open.add(-1);
   step_ = Step::kIdle;

@@ -483,8 +483,10 @@ class Edgehold:
 
     def check_log(self):
         for mark in SANITIZER_MARKS:
-            if mark in self.log:
-                raise AssertionError("the log has `%s`:\n%s" % (mark, self.log[-8000:]))
+            at = self.log.find(mark)
+            if at >= 0:
+                raise AssertionError("the log has `%s`:\n%s" % (
+                    mark, self.log[max(0, at - 200):at + 8000]))
 
     def remove(self):
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -43,7 +43,7 @@ TEST_F(HoldTest, HoldsWhatIsListedAndAnswersWhenItIsDurable) {
   EXPECT_EQ(passage->reason(), Reason::kHeld);
   EXPECT_EQ(passage->exchange.decision.kind, Decision::Kind::kHold);
   EXPECT_EQ(passage->verdict->status(), 202);
-  EXPECT_EQ(passage->replyHeader("Location"), "/.edgehold/holds/feedface");
+  EXPECT_EQ(passage->replyHeader("Location"), "/.edgehold/holds/ap_1?token=feedface");
   EXPECT_EQ(passage->replyHeader("Cache-Control"), "no-store");
   EXPECT_EQ(
       passage->verdict->reply()->body,
