@@ -84,7 +84,7 @@ class Exchange {
   Arena arena;  // everything below that is a view lives here
 
   // Who and when.
-  std::string_view request_id;  // 32 hexadecimal digits, or what a trusted peer sent
+  std::string_view request_id;   // 32 hexadecimal digits, or what a trusted peer sent
   std::string_view approval_id;  // of the hold that it became, or whose release it is
   Instant started{};
   WallTime started_wall{};
