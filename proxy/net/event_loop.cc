@@ -188,9 +188,8 @@ void EventLoop::runPosted() {
 }
 
 void EventLoop::endTurn() {
-  if (before_output_) before_output_();
   turn_end_.run();
-  if (before_output_) before_output_();
+  if (after_turn_) after_turn_();
   clock_.forget();
 }
 

@@ -60,11 +60,8 @@ class EventLoop final : public Loop {
   void post(std::function<void()> call) override;
   void atTurnEnd(TurnEndTask& task) override { turn_end_.add(task); }
 
-  // What runs at the end of every turn before the turn-end tasks, and again after them: the audit
-  // records of the turn reach the kernel before the answers do.
-  void setBeforeOutput(std::function<void()> before_output) {
-    before_output_ = std::move(before_output);
-  }
+  // What runs at the end of every turn, after its turn-end tasks.
+  void setAfterTurn(std::function<void()> after_turn) { after_turn_ = std::move(after_turn); }
 
   // Turns until stop().
   void run();
@@ -99,7 +96,7 @@ class EventLoop final : public Loop {
   std::unique_ptr<event_base, BaseDeleter> base_;
   TurnClock clock_;
   TurnEndQueue turn_end_;
-  std::function<void()> before_output_;
+  std::function<void()> after_turn_;
   Fd wake_fd_;
   ::event wake_event_;
   // synchronised

@@ -188,8 +188,7 @@ void ClientConnection::onTurnEnd() {
 void ClientConnection::flush() {
   Buffer& output = codec_->pull();
   // Law 1 before politeness: what was decided but not recorded is not answered.
-  if (owes_record_ && station_.owesRecords()) return close();
-  owes_record_ = false;
+  if (std::exchange(owes_record_, false) && !station_.flushRecords()) return close();
   const bool had_output = !output.empty();
   while (!output.empty()) {
     const IoResult sent = transport_->send(output.view());

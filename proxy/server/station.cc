@@ -41,14 +41,23 @@ void Station::drain() {
 void Station::record(const Exchange& exchange) {
   const Decision& decision = exchange.decision;
   needs_durable_record_ |= decision.kind == Decision::Kind::kHold || exchange.is_release;
-  const auto recorded = parts_.audit.record(exchange, exchange.snapshot->version());
-  if (!recorded) owes_records_ = true;
+  has_new_records_ = true;
+  if (!parts_.audit.record(exchange, exchange.snapshot->version())) has_lost_record_ = true;
 }
 
-void Station::flushAudit() {
-  const bool is_durable = std::exchange(needs_durable_record_, false);
-  const auto flushed = is_durable ? parts_.audit.flushDurable() : parts_.audit.flush();
-  owes_records_ = !flushed.has_value();
+bool Station::flushRecords() {
+  if (std::exchange(has_new_records_, false)) {
+    const bool is_durable = std::exchange(needs_durable_record_, false);
+    const auto flushed = is_durable ? parts_.audit.flushDurable() : parts_.audit.flush();
+    is_flushed_ = flushed.has_value();
+  }
+  return is_flushed_ && !has_lost_record_;
+}
+
+void Station::endTurn() {
+  flushRecords();
+  is_flushed_ = true;
+  has_lost_record_ = false;
 }
 
 std::string_view Station::newRequestId(Arena& arena) {

@@ -52,13 +52,15 @@ class Station {
   // The pool of an upstream of the current snapshot; an exchange keeps it while it needs it.
   std::shared_ptr<UpstreamPool> pool(std::string_view upstream) const;
 
-  // Hands the turn's records to the kernel (to the disk, when one of them says that something was
-  // held or executed). Runs before any answer of the turn leaves.
-  void flushAudit();
   // Records an exchange whose decision stands.
   void record(const Exchange& exchange);
-  // The last flush failed: an answer whose record is missing must not leave.
-  bool owesRecords() const { return owes_records_; }
+  // Hands what was recorded since the last call to the kernel (to the disk, when a record says that
+  // something was held or executed). False: an answer of this turn must not leave, since its record
+  // may be missing. Asked before each output that follows a decision; mostly one write serves all
+  // answers of a turn, a request that was decided while the turn ended has one more.
+  bool flushRecords();
+  // The turn is over: writes the records of those who are not there to be answered.
+  void endTurn();
 
   bool isDraining() const { return is_draining_; }
   void drain();
@@ -74,8 +76,10 @@ class Station {
   std::shared_ptr<const PolicySnapshot> snapshot_;
   std::map<std::string, std::shared_ptr<UpstreamPool>, std::less<>> pools_;
   bool is_draining_ = false;
+  bool has_new_records_ = false;
   bool needs_durable_record_ = false;
-  bool owes_records_ = false;
+  bool is_flushed_ = true;        // the last flush went well
+  bool has_lost_record_ = false;  // in this turn
   std::string date_;
   std::int64_t date_second_ = -1;
 };

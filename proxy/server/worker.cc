@@ -35,7 +35,7 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
                 .metrics = shared.metrics,
                 .status_page = shared.status_page},
                serving_->policy) {
-  loop_.setBeforeOutput([this] { station_.flushAudit(); });
+  loop_.setAfterTurn([this] { station_.endTurn(); });
 }
 
 Worker::~Worker() {

@@ -92,11 +92,9 @@ class FlowTest : public testing::Test {
     settle();
     return client;
   }
-  // What one turn of the real loop does at its end: records first, then output.
+  // Turns until nothing is left to do, each with the end that a worker's turn has.
   void settle() {
-    station_->flushAudit();
-    loop_.settle();
-    station_->flushAudit();
+    loop_.settle([this] { station_->endTurn(); });
   }
   void send(FakePeer& to, std::string_view bytes) {
     to.feed(bytes);
@@ -108,6 +106,13 @@ class FlowTest : public testing::Test {
     if (!peer.is_open) peer.open();
     settle();
     return peer;
+  }
+  // Records that are in the file by now.
+  std::size_t recordsWritten() const {
+    std::ifstream file(path("audit.jsonl"));
+    std::size_t lines = 0;
+    for (std::string line; std::getline(file, line);) ++lines;
+    return lines;
   }
   std::vector<Json::Value> audit() {
     settle();

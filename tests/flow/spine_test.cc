@@ -309,6 +309,20 @@ TEST_F(SpineTest, RecordsADecisionBeforeItsAnswerLeaves) {
   EXPECT_EQ(audit().size(), 1u);
 }
 
+TEST_F(SpineTest, RecordsEachPipelinedDecisionBeforeItsAnswerLeaves) {
+  use(kChecked);
+  const auto client = connect("198.51.100.1:1");
+  std::size_t answers = 0;
+  client->on_send = [&](ByteView bytes) {
+    for (std::size_t at = 0; (at = bytes.find("HTTP/1.1 403 ", at)) != ByteView::npos; ++at) {
+      ++answers;
+    }
+    EXPECT_GE(recordsWritten(), answers);
+  };
+  send(*client, std::string(kGet) + std::string(kGet) + std::string(kGet));
+  EXPECT_EQ(answers, 3u);
+}
+
 TEST_F(SpineTest, FinishesUnderThePolicyItBeganUnder) {
   use(kChecked);
   const auto client = connect();

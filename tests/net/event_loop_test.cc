@@ -113,19 +113,19 @@ struct NotingTask final : TurnEndTask {
   std::string& notes_;
 };
 
-TEST(EventLoop, WritesRecordsBeforeOutputAndAgainAfterIt) {
+TEST(EventLoop, EndsATurnAfterItsOutput) {
   EventLoop loop;
   const Watchdog watchdog(loop);
   std::string notes;
   NotingTask output(notes);
-  loop.setBeforeOutput([&] { notes += 'r'; });
+  loop.setAfterTurn([&] { notes += 'r'; });
   loop.post([&] {
     notes += 'e';
     loop.atTurnEnd(output);
     loop.stop();
   });
   loop.run();
-  EXPECT_EQ(notes.substr(0, 4), "eror");
+  EXPECT_EQ(notes.substr(0, 3), "eor");
 }
 
 TEST(EventLoop, KeepsItsClockWithinATurn) {

@@ -31,9 +31,13 @@ class FakeLoop final : public Loop {
     for (auto& call : calls) call();
     turn_end_.run();
   }
-  // Turns until nothing is posted and no task is queued.
-  void settle() {
-    for (int turns = 0; turns < 10'000 && (!posted_.empty() || !turn_end_.empty()); ++turns) turn();
+  // Turns until nothing is posted and no task is queued; at least once.
+  void settle(const std::function<void()>& after_turn = {}) {
+    for (int turns = 0; turns < 10'000; ++turns) {
+      turn();
+      if (after_turn) after_turn();
+      if (posted_.empty() && turn_end_.empty()) return;
+    }
   }
   // Moves time forward timer by timer, so that each sees its own instant; then settles.
   void advance(Duration by) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -27,6 +28,7 @@ struct FakePeer {
   bool wants_write = false;
   bool has_output_ended = false;
   Transport::Observer* observer = nullptr;
+  std::function<void(ByteView)> on_send;  // what is about to leave the owner
 
   void open() {
     is_open = true;
@@ -83,6 +85,7 @@ class FakeTransport final : public Transport {
     if (other_->has_broken) return {IoResult::Kind::kFailed, 0};
     const std::size_t taken = std::min(bytes.size(), other_->send_room);
     if (taken == 0) return {IoResult::Kind::kBlocked, 0};
+    if (other_->on_send) other_->on_send(bytes.substr(0, taken));
     other_->send_room -= taken;
     other_->received += bytes.substr(0, taken);
     return {IoResult::Kind::kBytes, taken};
