@@ -74,6 +74,7 @@ inline constexpr std::size_t kLedgerSummaryBytesMax = 64 * 1024;
 // Audit records: longer texts are cut, further shadows dropped; README.md of observe has the sum.
 inline constexpr std::size_t kAuditPathBytesMax = 1024;
 inline constexpr std::size_t kAuditDetailBytesMax = 512;
+inline constexpr std::size_t kAuditActWhyBytesMax = 8 * 1024;  // why an operator did something
 inline constexpr std::size_t kAuditShadowsMax = 16;
 inline constexpr std::size_t kAuditLineBytesMax = 160 * 1024;
 // Lines kept per worker while the file cannot be written; past it records are lost and counted.
@@ -115,6 +116,11 @@ inline constexpr std::size_t kWorkersMax = 512;
 inline constexpr std::size_t kSecretBytesMax = 64 * 1024;
 inline constexpr std::size_t kPolicyFilesMax = 1024;
 inline constexpr std::size_t kPolicyHistoryMax = 32;
+inline constexpr std::size_t kPolicyKeptBytesMax = 32 * 1024 * 1024;  // files of one kept policy
+inline constexpr std::size_t kPolicyWeakerMax = 100;  // differences that a refused reload tells
+inline constexpr std::size_t kDiffLinesMax =
+    20'000;                                          // of one file; longer ones are told apart only
+inline constexpr std::size_t kDiffEditsMax = 2'000;  // past this a file is shown as replaced
 
 // Administration.
 inline constexpr std::size_t kAdminConnectionsMax = 64;

@@ -127,6 +127,14 @@ void AuditFile::use(std::shared_ptr<OpenFile> file, WallTime now) {
   file_ = std::move(file);
 }
 
+Result<void> AuditFile::record(const OperatorAct& act, WallTime now) {
+  std::string line;
+  appendOperatorAct(line, act, now);
+  AppendReport report = append(line, now, /*is_durable=*/true);
+  if (report.error) return tl::unexpected(std::move(*report.error));
+  return {};
+}
+
 Result<void> AuditFile::reopen(WallTime now) {
   auto opened = openLive();
   if (!opened) return fail(noteFailure(opened.error().message));

@@ -16,6 +16,7 @@
 #include "proxy/base/bytes.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/observe/audit_record.h"
 #include "proxy/observe/audit_spec.h"
 #include "proxy/observe/exposition.h"
 
@@ -38,6 +39,10 @@ class AuditFile {
   // Writes `lines` (whole lines, each with its line feed) as one block that no other block tears.
   // With Durability::kDisk, or `is_durable`, it is on the disk when this returns without error.
   AppendReport append(ByteView lines, WallTime now, bool is_durable = false);
+
+  // Writes what an operator did as one line, on the disk when this returns without error. For the
+  // main thread: it waits for the disk.
+  Result<void> record(const OperatorAct& act, WallTime now);
 
   // Opens the path anew (SIGUSR1, after somebody else moved the file). The old file stays in use
   // when that fails.

@@ -28,6 +28,10 @@ static_assert(kEscapeBytesMax * (limits::kAuditPathBytesMax + limits::kAuditDeta
                       kFixedBytesMax <=
                   limits::kAuditLineBytesMax,
               "a line of the longest texts fits the reader");
+static_assert(kEscapeBytesMax * (limits::kAuditActWhyBytesMax + 5 * limits::kFactBytesMax) +
+                      kFixedBytesMax <=
+                  limits::kAuditLineBytesMax,
+              "so does an operator's");
 
 // Cut at a character, not inside one: a cut character would count as invalid.
 std::string_view cutText(std::string_view text, std::size_t bytes_max) {
@@ -152,6 +156,31 @@ void appendTags(std::string& out, const Tags& tags) {
 }
 
 }  // namespace
+
+void appendOperatorAct(std::string& out, const OperatorAct& act, WallTime when) {
+  Members line(out);
+  line.key("\"who\":");
+  Members who(out);
+  who.text("\"operator\":", act.who);
+  who.close();
+  line.key("\"what\":");
+  Members what(out);
+  what.text("\"act\":", act.act);
+  what.text("\"target\":", act.target);
+  what.close();
+  line.text("\"when\":", formatRfc3339(when));
+  line.key("\"why\":");
+  Members why(out);
+  why.text("\"detail\":", act.why, limits::kAuditActWhyBytesMax);
+  why.close();
+  line.text("\"request_id\":", act.request_id);
+  line.text("\"decision\":", "operator");
+  line.text("\"reason\":", reasonCode(act.reason));
+  line.text("\"outcome\":", act.outcome);
+  line.text("\"policy\":", act.policy);
+  line.close();
+  out.push_back('\n');
+}
 
 AuditRecord auditRecordOf(const Exchange& exchange) {
   const Facts& facts = exchange.facts;

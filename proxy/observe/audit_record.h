@@ -11,6 +11,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/base/ip.h"
+#include "proxy/base/reason.h"
 #include "proxy/exchange/decision.h"
 #include "proxy/exchange/facts.h"
 #include "proxy/observe/civil_time.h"
@@ -57,6 +58,22 @@ struct AuditRecord {
   Duration total_time{};
   const std::vector<std::pair<std::string_view, std::string_view>>* tags = nullptr;
 };
+
+// What an operator did, or was refused: a line of the same file and form, whose decision is
+// `operator`. It has all five lead fields whatever security.audit.fields says.
+struct OperatorAct {
+  std::string_view who;      // what the transport proves: `uid:0 (root)`; or `signal`, `watch`
+  std::string_view act;      // `policy.reload`
+  std::string_view target;   // what it was about: a policy's version, an approval's id
+  std::string_view outcome;  // `taken`, `refused`
+  std::string_view why;      // in words; cut at limits::kAuditActWhyBytesMax
+  std::string_view request_id;
+  std::string_view policy;  // in force when it was done
+  Reason reason = Reason::kAllowed;
+};
+
+// Appends one line with its line feed: at most limits::kAuditLineBytesMax.
+void appendOperatorAct(std::string& out, const OperatorAct& act, WallTime when);
 
 // The record of an exchange whose decision stands. Valid while the exchange is.
 AuditRecord auditRecordOf(const Exchange& exchange);

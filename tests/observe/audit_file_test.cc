@@ -138,6 +138,21 @@ TEST(AuditFile, SyncsToTheDiskWhenAskedAndWhenConfigured) {
   EXPECT_FALSE(file->append("", today(), /*is_durable=*/true).error);
 }
 
+TEST(AuditFile, RecordsAnOperatorsActOrSaysThatItCouldNot) {
+  TempDirectory directory;
+  const std::string path = directory.file("audit.jsonl");
+  const auto file = opened(specAt(path));
+  OperatorAct act;
+  act.who = "signal";
+  act.act = "policy.reload";
+  ASSERT_TRUE(file->record(act, today()));
+  EXPECT_NE(readWhole(path).find("\"act\":\"policy.reload\""), std::string::npos);
+  const auto full = opened(specAt("/dev/full"));
+  const auto refused = full->record(act, today());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, Reason::kStoreUnavailable);
+}
+
 TEST(AuditFile, RotatesBeforeItWouldPassItsSize) {
   const TempDirectory directory;
   AuditSpec spec = specAt(directory.file("audit.log"));

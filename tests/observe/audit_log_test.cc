@@ -316,5 +316,47 @@ TEST_F(AuditLogTest, AllocatesNothingInASteadyState) {
   EXPECT_EQ(allocationCount(), before);
 }
 
+TEST(OperatorAct, SaysWhoDidWhatAndWhy) {
+  std::string line;
+  appendOperatorAct(line,
+                    {.who = "uid:0 (root)",
+                     .act = "policy.reload",
+                     .target = "beef",
+                     .outcome = "refused",
+                     .why = "a \"filter\" less\nand more",
+                     .request_id = "r1",
+                     .policy = "cafe",
+                     .reason = Reason::kPolicyRefused},
+                    WallTime(std::chrono::milliseconds(1'700'000'000'123)));
+  const Json::Value tree = parseJsonTree(line).value_or(Json::Value());
+  EXPECT_EQ(stringMember(*anyMember(tree, "who"), "operator"), "uid:0 (root)");
+  EXPECT_EQ(stringMember(*anyMember(tree, "what"), "act"), "policy.reload");
+  EXPECT_EQ(stringMember(*anyMember(tree, "what"), "target"), "beef");
+  EXPECT_EQ(stringMember(*anyMember(tree, "why"), "detail"), "a \"filter\" less\nand more");
+  EXPECT_EQ(stringMember(tree, "when"), "2023-11-14T22:13:20.123Z");
+  EXPECT_EQ(stringMember(tree, "request_id"), "r1");
+  EXPECT_EQ(stringMember(tree, "decision"), "operator");
+  EXPECT_EQ(stringMember(tree, "reason"), "policy_refused");
+  EXPECT_EQ(stringMember(tree, "outcome"), "refused");
+  EXPECT_EQ(stringMember(tree, "policy"), "cafe");
+  EXPECT_EQ(line.find('\n'), line.size() - 1);
+}
+
+TEST(OperatorAct, IsBoundedWhateverIsSaid) {
+  const std::string long_text(limits::kAuditLineBytesMax, '\x01');
+  std::string line;
+  appendOperatorAct(line,
+                    {.who = long_text,
+                     .act = long_text,
+                     .target = long_text,
+                     .outcome = long_text,
+                     .why = long_text,
+                     .request_id = long_text,
+                     .policy = long_text},
+                    WallTime());
+  EXPECT_LE(line.size(), limits::kAuditLineBytesMax);
+  EXPECT_TRUE(parseJsonTree(line));
+}
+
 }  // namespace
 }  // namespace edgehold

@@ -66,7 +66,7 @@ std::string textIn(const Json::Value& record, std::string_view part, std::string
 }
 
 std::string whoOf(const Json::Value& record) {
-  for (const std::string_view key : {"sender", "principal", "address"}) {
+  for (const std::string_view key : {"operator", "sender", "principal", "address"}) {
     const std::string text = textIn(record, "who", key);
     if (!text.empty()) return text;
   }
@@ -79,9 +79,12 @@ void addRecord(Table& table, const std::string& line) {
   const Json::Value& record = *parsed;
   const auto at = [&](std::string_view key) { return stringMember(record, key).value_or(""); };
   const std::string action = textIn(record, "what", "action");
+  const std::string act = textIn(record, "what", "act");
+  const std::string asked =
+      act.empty() ? textIn(record, "what", "method") + " " + textIn(record, "what", "path")
+                  : act + " " + textIn(record, "what", "target");
   table.add({at("when"), at("decision"), at("reason"),
-             std::to_string(intMember(record, "status").value_or(0)), whoOf(record),
-             textIn(record, "what", "method") + " " + textIn(record, "what", "path"), action,
+             std::to_string(intMember(record, "status").value_or(0)), whoOf(record), asked, action,
              at("request_id")});
 }
 
