@@ -419,6 +419,7 @@ class Edgehold:
         self.environment = dict(os.environ, **(environment or {}))
         self.config_path = self.dir / "edgehold.yaml"
         self.process = None
+        self.wrapper = ()  # a command that runs the binary, such as strace
         self.ports = []
         self._log = self.dir / "stderr.log"
         for name, text in (files or {}).items():
@@ -444,12 +445,17 @@ class Edgehold:
 
     # Life.
 
-    def start(self):
-        offset = len(self.log)
+    def spawn(self):
+        """Starts the process and waits for nothing."""
         with open(self._log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "run", "-c", str(self.config_path)], cwd=self.dir,
+                [*self.wrapper, self.binary, "run", "-c", str(self.config_path)], cwd=self.dir,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
+        return self.process
+
+    def start(self):
+        offset = len(self.log)
+        self.spawn()
 
         def listening():
             text = self.log[offset:]
