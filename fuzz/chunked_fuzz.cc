@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chunked body decodes to the same content, or fails alike, however it is cut.
+// A chunked body decodes to the same content, or fails alike, however it is cut; what a request may
+// be a response may be; what was decoded can be written and read again.
 // Thread: main only.
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include "fuzz/pieces.h"
 #include "proxy/base/log.h"
 #include "proxy/http/chunked.h"
+#include "proxy/http/http1_writer.h"
 
 namespace edgehold {
 namespace {
@@ -20,8 +22,11 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-Decoded decode(std::string_view bytes, std::size_t piece_bytes, std::size_t content_max) {
-  ChunkedDecoder decoder;
+using Trailers = ChunkedDecoder::Trailers;
+
+Decoded decode(std::string_view bytes, std::size_t piece_bytes, std::size_t content_max,
+               Trailers trailers) {
+  ChunkedDecoder decoder(trailers);
   Decoded result;
   for (std::size_t begin = 0; begin < bytes.size() && !decoder.isDone(); begin += piece_bytes) {
     std::string_view piece = bytes.substr(begin, piece_bytes);
@@ -43,13 +48,33 @@ Decoded decode(std::string_view bytes, std::size_t piece_bytes, std::size_t cont
   return result;
 }
 
+Decoded decodeEveryWay(const Pieces& pieces, Trailers trailers) {
+  constexpr std::size_t kAny = ~std::size_t{0};
+  Decoded whole = decode(pieces.bytes, pieces.bytes.size() + 1, kAny, trailers);
+  CHECK(decode(pieces.bytes, pieces.piece_bytes, 3, trailers) == whole);
+  CHECK(decode(pieces.bytes, 1, 1, trailers) == whole);
+  return whole;
+}
+
+void check(const Pieces& pieces) {
+  const Decoded of_request = decodeEveryWay(pieces, Trailers::kRefused);
+  const Decoded of_response = decodeEveryWay(pieces, Trailers::kDropped);
+  // What is taken from a client is taken from an upstream too, and means the same.
+  if (!of_request.is_done) return;
+  CHECK(of_request == of_response);
+  // Written anew it is the same content and nothing is left over.
+  Buffer written;
+  writeHttp1Chunk(written, of_request.content);
+  writeHttp1LastChunk(written);
+  const Decoded again = decode(written.view(), written.size(), ~std::size_t{0}, Trailers::kRefused);
+  CHECK(again.is_done && again.content == of_request.content && again.used == written.size());
+}
+
 }  // namespace
 }  // namespace edgehold
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t size) {
   const edgehold::Pieces pieces = edgehold::piecesOf(input, size);
-  const auto whole = edgehold::decode(pieces.bytes, pieces.bytes.size() + 1, ~std::size_t{0});
-  CHECK(edgehold::decode(pieces.bytes, pieces.piece_bytes, 3) == whole);
-  CHECK(edgehold::decode(pieces.bytes, 1, 1) == whole);
+  edgehold::check(pieces);
   return 0;
 }

@@ -35,7 +35,7 @@ bool readOurs(std::string_view bytes, Message& message) {
   for (const Header& field : head.headers) {
     message.fields.append(field.name).append(":").append(field.value).append("\n");
   }
-  Http1BodyReader body(head.body);
+  Http1BodyReader body(head.body, ChunkedDecoder::Trailers::kRefused);
   message.consumed = *length;
   while (!body.isDone() && message.consumed < bytes.size()) {
     const auto step = body.step(bytes.substr(message.consumed), ~std::size_t{0});

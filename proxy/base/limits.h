@@ -22,11 +22,14 @@ inline constexpr std::size_t kConnectionOptionsMax =
     32;  // names in all Connection fields of a head
 // Chunked bodies (RFC 9112 7.1): the size line with its extensions, and the trailer section.
 inline constexpr std::size_t kChunkLineBytesMax = 256;
+inline constexpr std::size_t kChunkExtensionBytesMax = 16 * 1024;  // of a whole request body
 inline constexpr std::size_t kTrailerBytesMax = 8 * 1024;
 // 1xx responses before the final one (RFC 9110 15.2).
 inline constexpr std::size_t kInformationalResponsesMax = 8;
 // What is read and dropped of a request body that its response did not wait for (RFC 9112 9.3).
 inline constexpr std::size_t kDiscardedBodyBytesMax = 64 * 1024;
+// The same once the answer has left and the connection only waits for the client to see it.
+inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 
 // Bodies.
 inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;
@@ -142,6 +145,7 @@ inline constexpr auto kUpstreamIdleTimeout = 4s;  // below the 5 s keep-alive of
 inline constexpr auto kFilterTimeout = 5s;
 inline constexpr auto kShadowFilterTimeout = 100ms;  // a shadow may not hold anybody up
 inline constexpr auto kDrainTimeout = 30s;
+inline constexpr auto kLingerTimeout = 1s;  // what a refused client still sends is read and dropped
 inline constexpr auto kPolicyWatchInterval = 1s;
 
 }  // namespace edgehold::limits

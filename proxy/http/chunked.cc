@@ -14,6 +14,7 @@ namespace edgehold {
 namespace {
 
 constexpr std::uint64_t kChunkBytesMax = std::uint64_t{1} << 60;
+constexpr std::size_t kSizeDigitsMax = 16;  // readers of 64 bits take no more, zeros included
 
 tl::unexpected<Error> malformed(const char* why) {
   return fail(Reason::kFramingConflict, std::string("chunked body: ") + why);
@@ -90,7 +91,8 @@ Result<void> ChunkedDecoder::frameSize(char c) {
     case State::kSizeFirst:
     case State::kSize:
       if (const int digit = hexValue(c); digit >= 0) {
-        if (left_ >= kChunkBytesMax / 16) return malformed("size too large");
+        const bool is_too_large = left_ >= kChunkBytesMax / 16 || line_bytes_ > kSizeDigitsMax;
+        if (is_too_large) return malformed("size too large");
         left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
         state_ = State::kSize;
         return {};
@@ -106,6 +108,10 @@ Result<void> ChunkedDecoder::frameSize(char c) {
       state_ = State::kExtension;
       return {};
     case State::kExtension:
+      // Many small chunks with long extensions are work for nothing; a response may last for days.
+      if (trailers_ == Trailers::kRefused && ++extension_bytes_ > limits::kChunkExtensionBytesMax) {
+        return malformed("too many extensions");
+      }
       if (c == '\r') {
         state_ = State::kSizeLineFeed;
       } else if (isControl(c) || static_cast<unsigned char>(c) >= 0x80) {
@@ -124,6 +130,7 @@ Result<void> ChunkedDecoder::frameTrailer(char c) {
         state_ = State::kLastLineFeed;
         return {};
       }
+      if (trailers_ == Trailers::kRefused) return malformed("trailer");
       if (c == '-' || c == '_' || c == '.' || c == ':') return malformed("malformed trailer");
       state_ = State::kTrailerName;
       name_bytes_ = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chunked transfer coding, decoding side (RFC 9112 7.1). Extensions are bounded and dropped;
 // trailers are checked with the grammar of fields, bounded and dropped.
-// Trailers that would change where the message ends or who sent it (RFC 9110 6.5.1) are refused.
+// Trailers that would change where the message ends or who sent it (RFC 9110 6.5.1) are refused,
+// and from a client all of them: they come after every verdict.
 // Thread: one loop (owned by the codec).
 #pragma once
 
@@ -16,6 +17,12 @@ namespace edgehold {
 
 class ChunkedDecoder {
  public:
+  enum class Trailers : std::uint8_t {
+    kRefused,  // of a request; extensions are also bounded over the whole body
+    kDropped,  // of a response
+  };
+  explicit ChunkedDecoder(Trailers trailers = Trailers::kRefused) : trailers_(trailers) {}
+
   struct Step {
     std::size_t consumed = 0;
     ByteView content;  // part of what was consumed; at most one chunk's
@@ -50,9 +57,11 @@ class ChunkedDecoder {
   Result<void> frameTrailerName(char c);
   Result<void> expect(char c, char wanted, State next);
 
+  Trailers trailers_;
   State state_ = State::kSizeFirst;
   std::uint64_t left_ = 0;  // of the size being read, then of the chunk's content
   std::size_t line_bytes_ = 0;
+  std::size_t extension_bytes_ = 0;  // of all chunks
   std::size_t trailer_bytes_ = 0;
   std::size_t name_bytes_ = 0;
   std::array<char, 20>

@@ -68,6 +68,11 @@ class ServerCodec {
   virtual Buffer& pull() = 0;
   // Nothing more will be read or written once pull() is empty: close the transport.
   virtual bool isFinished() const = 0;
+  // The peer would take a close now for the end of a whole response: reset the transport instead.
+  virtual bool needsReset() const = 0;
+  // isFinished() with a request that was not read to its end: the peer may still be sending, and
+  // would lose the answer if the transport closed at once (RFC 9112 9.6).
+  virtual bool isInputCut() const = 0;
   // No request is under way (between requests of a kept connection).
   virtual bool isIdle() const = 0;
   // A head has begun but is not whole: the head timeout runs.

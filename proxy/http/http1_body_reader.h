@@ -18,7 +18,8 @@ class Http1BodyReader {
   using Step = ChunkedDecoder::Step;
 
   Http1BodyReader() = default;
-  explicit Http1BodyReader(BodyLength length) : length_(length) {}
+  Http1BodyReader(BodyLength length, ChunkedDecoder::Trailers trailers)
+      : length_(length), chunks_(trailers) {}
 
   // As ChunkedDecoder::step(), for every framing. Fails only for a malformed chunked body.
   Result<Step> step(ByteView bytes, std::size_t content_max);

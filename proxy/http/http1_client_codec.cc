@@ -108,7 +108,7 @@ std::size_t Http1ClientCodec::readHead(ByteView bytes) {
   if (*length == 0) return 0;
   ResponseHead& head = parser_.head();
   if (head.status < 200 && head.status != kSwitchingProtocols) {
-    if (takeInformational()) return *length;
+    if (takeInformational(parser_.framing())) return *length;
     return kAllConsumed;
   }
   if (head.status == kSwitchingProtocols && !is_upgrade_wanted_) {
@@ -116,7 +116,7 @@ std::size_t Http1ClientCodec::readHead(ByteView bytes) {
     return kAllConsumed;
   }
   is_reusable_ = is_reusable_ && head.is_persistent;
-  body_ = Http1BodyReader(takeContentLength(head));
+  body_ = Http1BodyReader(takeContentLength(head), ChunkedDecoder::Trailers::kDropped);
   input_ = Input::kBody;
   const StreamId stream = stream_;
   events_.onResponseHead(stream, std::move(head));
@@ -125,8 +125,13 @@ std::size_t Http1ClientCodec::readHead(ByteView bytes) {
   return kAllConsumed;
 }
 
-// False if these are too many; the stream is then at its end.
-bool Http1ClientCodec::takeInformational() {
+// False if it cannot be skipped; the stream is then at its end.
+bool Http1ClientCodec::takeInformational(const Http1Framing& framing) {
+  // RFC 9110 8.6, RFC 9112 6.1: it never announces content, so what follows may be anything.
+  if (framing.hasSeen(HeaderId::kContentLength) || framing.hasSeen(HeaderId::kTransferEncoding)) {
+    fault(Error{Reason::kUpstreamMalformed, "response: 1xx head with a length"});
+    return false;
+  }
   if (++informational_ > limits::kInformationalResponsesMax) {
     fault(Error{Reason::kUpstreamMalformed, "response: too many 1xx heads"});
     return false;

@@ -47,7 +47,7 @@ class Http1ClientCodec final : public ClientCodec {
 
   std::size_t readHead(ByteView bytes);
   std::size_t readBody(ByteView bytes);
-  bool takeInformational();
+  bool takeInformational(const Http1Framing& framing);
   BodyLength takeContentLength(ResponseHead& head);
   void complete(bool is_more_left);
   void fault(Error error);

@@ -16,6 +16,7 @@ namespace edgehold {
 std::size_t Http1ServerCodec::receive(ByteView bytes) {
   std::size_t used = 0;
   unread_ = bytes.size();
+  is_unread_new_ = false;
   while (used < bytes.size()) {
     const std::size_t step = receiveSome(bytes.substr(used));
     used += step;
@@ -65,7 +66,7 @@ std::size_t Http1ServerCodec::readHead(ByteView bytes) {
   is_persistent_ = head.is_persistent;
   may_continue_ = head.expects_continue;
   credit_ = 0;
-  body_ = Http1BodyReader(head.body);
+  body_ = Http1BodyReader(head.body, ChunkedDecoder::Trailers::kRefused);
   input_ = body_.isDone() ? Input::kWhole : Input::kBody;
   unread_ = bytes.size() - *length;
   events_.onRequestHead(stream, std::move(head));
@@ -106,6 +107,7 @@ std::size_t Http1ServerCodec::discardBody(ByteView bytes) {
 void Http1ServerCodec::refuse(Error error) {
   input_ = Input::kStopped;
   closes_ = true;
+  is_input_cut_ = true;
   unread_ = 0;
   if (!is_open_) {
     ++stream_;
@@ -130,6 +132,7 @@ void Http1ServerCodec::fail(Error error) {
 void Http1ServerCodec::checkEnd() {
   switch (input_) {
     case Input::kHead:
+      if (is_unread_new_) return;
       if (unread_ == 0) {
         input_ = Input::kStopped;
       } else {
@@ -230,6 +233,7 @@ void Http1ServerCodec::sendEnd(StreamId stream) {
   if (content_ == BodyLength::Kind::kChunked) writeHttp1LastChunk(output_);
   is_open_ = false;
   if (closes_ || input_ == Input::kStopped) {
+    is_input_cut_ = is_input_cut_ || input_ == Input::kBody;
     input_ = Input::kStopped;
   } else if (input_ == Input::kBody) {
     input_ = Input::kDiscard;
@@ -242,13 +246,15 @@ void Http1ServerCodec::nextRequest() {
   const bool is_last = is_draining_ || (is_end_received_ && unread_ == 0);
   input_ = is_last ? Input::kStopped : Input::kHead;
   is_line_skipped_ = false;
+  is_unread_new_ = unread_ > 0;
   parser_.reset();
 }
 
 void Http1ServerCodec::abort(StreamId stream) {
   if (!isCurrent(stream)) return;
   is_open_ = false;
-  closes_ = true;
+  closes_ = is_aborted_ = true;
+  is_input_cut_ = false;
   input_ = Input::kStopped;
 }
 

@@ -32,14 +32,18 @@ class Http1ServerCodec final : public ServerCodec {
   void sendBody(StreamId stream, ByteView chunk) override;
   // A response shorter than its declared length is broken off, as by abort().
   void sendEnd(StreamId stream) override;
-  // To an HTTP/1.0 client a response that ends with the connection looks whole even when it is not;
-  // the owner may reset the transport.
+  // A response to HTTP/1.0 that ends with the connection would look whole: see needsReset().
   void abort(StreamId stream) override;
   void drain() override;
   Buffer& pull() override { return output_; }
   bool isFinished() const override {
     return input_ == Input::kStopped && !is_open_ && output_.empty();
   }
+  bool needsReset() const override {
+    const bool is_under_way = is_open_ || is_aborted_ || !output_.empty();
+    return is_head_sent_ && content_ == BodyLength::Kind::kUntilClose && is_under_way;
+  }
+  bool isInputCut() const override { return is_input_cut_; }
   bool isIdle() const override { return input_ == Input::kHead && unread_ == 0; }
   bool isInHead() const override { return input_ == Input::kHead && unread_ > 0; }
 
@@ -82,6 +86,9 @@ class Http1ServerCodec final : public ServerCodec {
   bool closes_ = false;           // after this response
   bool is_draining_ = false;
   bool is_end_received_ = false;
+  bool is_unread_new_ = false;  // the owner has yet to offer what is left as the next request
+  bool is_aborted_ = false;
+  bool is_input_cut_ = false;
 };
 
 }  // namespace edgehold

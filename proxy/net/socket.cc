@@ -98,6 +98,11 @@ IoResult sendTo(int fd, ByteView bytes) {
   return fromCount(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
 }
 
+void resetOnClose(int fd) {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
 std::string errorText(int error_number) {
   return std::error_code(error_number, std::system_category()).message();
 }

@@ -45,5 +45,6 @@ IoResult TcpTransport::send(ByteView bytes) { return sendTo(fd_.get(), bytes); }
 void TcpTransport::wantRead(bool wanted) { watch_.wantRead(wanted); }
 void TcpTransport::wantWrite(bool wanted) { watch_.wantWrite(wanted); }
 void TcpTransport::endOutput() { ::shutdown(fd_.get(), SHUT_WR); }
+void TcpTransport::breakOff() { resetOnClose(fd_.get()); }
 
 }  // namespace edgehold

@@ -20,6 +20,7 @@ class TcpTransport final : public Transport, private FdWatch::Observer {
   void wantRead(bool wanted) override;
   void wantWrite(bool wanted) override;
   void endOutput() override;
+  void breakOff() override;
   const Endpoint& peer() const override { return peer_; }
 
  private:

@@ -174,6 +174,8 @@ void TlsTransport::endOutput() {
   if (flushSealed() && sealed_.empty()) ::shutdown(fd_.get(), SHUT_WR);
 }
 
+void TlsTransport::breakOff() { resetOnClose(fd_.get()); }
+
 std::string_view TlsTransport::protocol() const {
   const unsigned char* name = nullptr;
   unsigned int length = 0;

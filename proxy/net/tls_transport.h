@@ -36,6 +36,7 @@ class TlsTransport final : public Transport, private FdWatch::Observer {
   void wantRead(bool wanted) override;
   void wantWrite(bool wanted) override;
   void endOutput() override;
+  void breakOff() override;
   const Endpoint& peer() const override { return peer_; }
   bool isSecure() const override { return true; }
   std::string_view protocol() const override;

@@ -62,6 +62,8 @@ class Transport {
   virtual void wantWrite(bool wanted) = 0;
   // Tells the peer that nothing more comes (TLS close_notify, TCP FIN); reading goes on.
   virtual void endOutput() = 0;
+  // The peer must not take the end for a proper one: destruction resets the connection.
+  virtual void breakOff() = 0;
 
   virtual const Endpoint& peer() const = 0;
   virtual bool isSecure() const { return false; }

@@ -106,6 +106,7 @@ void ClientConnection::drain() {
 void ClientConnection::close() {
   if (std::exchange(is_closed_, true)) return;
   deadline_->cancel();
+  if (codec_->needsReset()) transport_->breakOff();
   transport_->wantRead(false);
   transport_->wantWrite(false);
   // Each exchange records its decision; ending one removes it from the list.
@@ -154,6 +155,11 @@ void ClientConnection::read() {
 }
 
 void ClientConnection::feed(ByteView bytes) {
+  if (is_lingering_) {
+    lingered_bytes_ += bytes.size();
+    if (lingered_bytes_ > limits::kLingerBytesMax) close();
+    return;
+  }
   if (input_.empty()) {
     const std::size_t used = codec_->receive(bytes);
     if (used < bytes.size()) input_.append(bytes.substr(used));
@@ -207,7 +213,21 @@ void ClientConnection::flush() {
     for (const auto& stream : streams_) stream->driver().onClientDrained();
   }
   if (codec_->isIdle()) output.release();
-  if (codec_->isFinished() && transport_->isFlushed()) close();
+  if (codec_->isFinished() && transport_->isFlushed()) finish();
+}
+
+void ClientConnection::finish() {
+  const bool lingers = codec_->isInputCut() && !has_input_ended_;
+  if (!lingers && !facts_.is_secure) return close();
+  if (std::exchange(is_lingering_, true)) {
+    if (has_input_ended_) close();
+    return;
+  }
+  if (!codec_->needsReset()) transport_->endOutput();
+  if (!lingers) return close();
+  input_.release();
+  is_reading_ = true;
+  transport_->wantRead(true);
 }
 
 ClientConnection::Stream& ClientConnection::openStream(StreamId id) {
@@ -259,6 +279,7 @@ void ClientConnection::onRequestCancelled(StreamId id) {
 
 ClientConnection::Wait ClientConnection::currentWait() const {
   if (!is_open_) return Wait::kHandshake;
+  if (is_lingering_) return Wait::kLinger;
   if (!codec_->pull().empty() || !transport_->isFlushed()) return Wait::kWrite;
   if (codec_->isIdle()) return Wait::kIdle;
   if (codec_->isInHead()) return Wait::kHead;
@@ -271,7 +292,8 @@ ClientConnection::Wait ClientConnection::currentWait() const {
 void ClientConnection::setWait() {
   const Wait wait = currentWait();
   // A head's wait covers the whole head: a byte now and then does not prolong it.
-  const bool has_moved = progress_ != waited_progress_ && wait != Wait::kHead;
+  const bool has_moved =
+      progress_ != waited_progress_ && wait != Wait::kHead && wait != Wait::kLinger;
   if (wait == wait_ && !has_moved) return;
   wait_ = wait;
   waited_progress_ = progress_;
@@ -291,6 +313,8 @@ void ClientConnection::setWait() {
       return deadline_->arm(timeouts.write);
     case Wait::kHalfClosed:
       return deadline_->arm(kHalfCloseGrace);
+    case Wait::kLinger:
+      return deadline_->arm(limits::kLingerTimeout);
   }
 }
 

@@ -37,7 +37,16 @@ class ClientConnection final : public Mortal,
 
  private:
   class Stream;
-  enum class Wait : std::uint8_t { kNone, kHandshake, kIdle, kHead, kBody, kWrite, kHalfClosed };
+  enum class Wait : std::uint8_t {
+    kNone,
+    kHandshake,
+    kIdle,
+    kHead,
+    kBody,
+    kWrite,
+    kHalfClosed,
+    kLinger
+  };
 
   // Transport::Observer
   void onTransportOpen() override;
@@ -58,6 +67,7 @@ class ClientConnection final : public Mortal,
   void feed(ByteView bytes);
   void feedLeftOver();
   void flush();
+  void finish();
   void setWait();
   Wait currentWait() const;
   void onDeadline();
@@ -77,8 +87,10 @@ class ClientConnection final : public Mortal,
   Wait wait_ = Wait::kNone;
   std::uint64_t progress_ = 0;  // counts what moves; a wait starts anew when it does
   std::uint64_t waited_progress_ = 0;
+  std::size_t lingered_bytes_ = 0;
   bool is_open_ = false;
   bool is_closed_ = false;
+  bool is_lingering_ = false;  // all is said; the client is only read until it sees that
   bool is_reading_ = true;
   bool has_input_ended_ = false;
   bool owes_record_ = false;  // a decision of this turn is not known to be written

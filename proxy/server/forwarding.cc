@@ -43,9 +43,10 @@ bool assertsIdentity(const Header& field) {
   }
   static constexpr std::array<std::string_view, 3> kPrefixes = {"x-forwarded-", "x-edgehold-",
                                                                 "x-openclaw-"};
-  static constexpr std::array<std::string_view, 6> kNames = {
-      "x-real-ip",        "x-client-ip",   "true-client-ip",
-      "cf-connecting-ip", "x-remote-user", "x-authenticated-user"};
+  static constexpr std::array<std::string_view, 12> kNames = {
+      "x-real-ip",        "x-client-ip",      "true-client-ip",       "client-ip",
+      "cf-connecting-ip", "x-remote-user",    "x-authenticated-user", "x-remote-addr",
+      "x-remote-ip",      "x-originating-ip", "x-cluster-client-ip",  "x-original-forwarded-for"};
   for (const std::string_view prefix : kPrefixes) {
     if (startsLike(field.name, prefix)) return true;
   }
@@ -53,6 +54,18 @@ bool assertsIdentity(const Header& field) {
     if (field.name.size() == name.size() && startsLike(field.name, name)) return true;
   }
   return false;
+}
+
+// Names by which some upstreams take another method, path or host than the one that was decided on.
+bool overridesRequest(const Header& field) {
+  static constexpr std::array<std::string_view, 7> kNames = {
+      "x-http-method",  "x-http-method-override", "x-method-override",
+      "x-original-url", "x-rewrite-url",          "x-original-host",
+      "x-host"};
+  if (field.id != HeaderId::kOther) return false;
+  return std::any_of(kNames.begin(), kNames.end(), [&field](std::string_view name) {
+    return field.name.size() == name.size() && startsLike(field.name, name);
+  });
 }
 
 void addFact(Headers& headers, std::string_view name, std::string_view value) {
@@ -126,6 +139,7 @@ void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random
   const std::string_view trace = traceparentOf(exchange, random);
   stripHopByHop(request.headers);
   request.headers.removeIf(assertsIdentity);
+  request.headers.removeIf(overridesRequest);
   request.headers.remove(HeaderId::kContentLength);  // the codec writes the framing
   request.headers.remove(HeaderId::kExpect);         // answered here
   if (!upstream.host.empty()) request.headers.set("Host", upstream.host);

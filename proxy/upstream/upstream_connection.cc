@@ -65,6 +65,11 @@ void UpstreamConnection::readOnce(std::span<char> scratch) {
   const IoResult got = transport_->receive(scratch);
   switch (got.kind) {
     case IoResult::Kind::kBytes:
+      // An answer to nothing would be taken for the answer to what is queued.
+      if (!has_spoken_ && !codec_.isReusable()) {
+        return lose(Error{Reason::kUpstreamMalformed, "upstream spoke before it was asked"});
+      }
+      has_heard_ = true;
       return feed({scratch.data(), got.bytes});
     case IoResult::Kind::kBlocked:
       return;
@@ -101,6 +106,7 @@ void UpstreamConnection::flush() {
   while (!output.empty()) {
     const IoResult sent = transport_->send(output.view());
     if (sent.kind == IoResult::Kind::kBytes) {
+      has_spoken_ = true;
       output.consume(sent.bytes);
     } else if (sent.kind == IoResult::Kind::kBlocked) {
       return transport_->wantWrite(true);

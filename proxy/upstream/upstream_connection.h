@@ -41,7 +41,12 @@ class UpstreamConnection final : public Mortal,
   bool isReusable() const { return is_open_ && !is_lost_ && input_.empty() && codec_.isReusable(); }
 
   void setUser(User* user) { user_ = user; }
-  void beginRequest() { ++requests_; }
+  void beginRequest() {
+    ++requests_;
+    has_spoken_ = has_heard_ = false;
+  }
+  // The peer has said something since beginRequest(): it knows of the request.
+  bool hasHeard() const { return has_heard_; }
   ClientCodec& codec() { return codec_; }
   // What the codec has queued leaves at the end of this turn.
   void flushLater() { loop_.atTurnEnd(*this); }
@@ -77,6 +82,8 @@ class UpstreamConnection final : public Mortal,
   User* user_ = nullptr;
   Buffer input_;  // what the codec left over; mostly empty
   std::uint32_t requests_ = 0;
+  bool has_spoken_ = false;  // some of the request has left
+  bool has_heard_ = false;
   bool is_open_ = false;
   bool is_lost_ = false;
   bool is_paused_ = false;

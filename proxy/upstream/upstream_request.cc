@@ -100,19 +100,18 @@ void UpstreamRequest::onResponseEnd(StreamId) {
   events_.onUpstreamEnd();
 }
 
-void UpstreamRequest::onResponseError(StreamId, Error error) {
-  bury();
-  failWith(std::move(error));
-}
+void UpstreamRequest::onResponseError(StreamId, Error error) { onConnectionLost(std::move(error)); }
 
 void UpstreamRequest::onConnectionLost(Error error) {
-  const bool was_reused = connection_->isReused();
+  // A deadline says nothing about whether the request was seen.
+  const bool was_stale = connection_->isReused() && !connection_->hasHeard() &&
+                         error.reason != Reason::kUpstreamTimeout;
   bury();
   if (!is_under_way_) return;
   // RFC 9110 9.2.2: only what has the same effect twice is sent twice, and only when the connection
   // was an old one that the upstream may have closed before it saw this request.
-  const bool may_repeat = was_reused && !has_answer_ && !has_retried_ &&
-                          isIdempotent(head_->method) && !head_->body.hasBody();
+  const bool may_repeat =
+      was_stale && !has_retried_ && isIdempotent(head_->method) && !head_->body.hasBody();
   if (!may_repeat) return failWith(std::move(error));
   has_retried_ = true;
   has_head_left_ = false;

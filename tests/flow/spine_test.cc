@@ -205,6 +205,29 @@ TEST_F(SpineTest, AnswersAClientThatOnlyEndedItsSide) {
   EXPECT_TRUE(client->is_closed);
 }
 
+// RFC 9112 8: nothing but the way it closes tells an HTTP/1.0 client that the answer is not whole.
+TEST_F(SpineTest, ResetsAnHttp10ClientWhoseAnswerBrokeOff) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, "GET / HTTP/1.0\r\nHost: edge\r\n\r\n");
+  send(upstream(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n");
+  dialer_.peers.back()->reset();
+  settle();
+  EXPECT_THAT(client->received, EndsWith("part"));
+  EXPECT_TRUE(client->is_closed);
+  EXPECT_TRUE(client->was_reset);
+}
+
+TEST_F(SpineTest, ClosesProperlyAfterAWholeAnswerToAnHttp10Client) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, "GET / HTTP/1.0\r\nHost: edge\r\n\r\n");
+  send(upstream(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n");
+  EXPECT_THAT(client->received, EndsWith("whole"));
+  EXPECT_TRUE(client->is_closed);
+  EXPECT_FALSE(client->was_reset);
+}
+
 TEST_F(SpineTest, GivesUpOnAClientThatEndedItsSideAndWaits) {
   use(kOpen);
   const auto client = connect();
@@ -222,9 +245,42 @@ TEST_F(SpineTest, AnswersAndRecordsWhatItCannotUnderstand) {
   const auto client = connect();
   send(*client, "GET / HTTP/1.1\r\nHost : edge\r\n\r\nGET / HTTP/1.1\r\nHost: edge\r\n\r\n");
   EXPECT_THAT(client->received, StartsWith("HTTP/1.1 400 "));
-  EXPECT_TRUE(client->is_closed);
+  EXPECT_TRUE(client->has_output_ended);
   EXPECT_TRUE(dialer_.peers.empty());
   EXPECT_EQ(audit().size(), 1u);
+}
+
+// RFC 9112 9.6: closed at once, a client that still sends would get a reset and lose the answer.
+TEST_F(SpineTest, ReadsOnForAMomentAfterARefusal) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, "GET / HTTP/1.1\r\nHost : edge\r\n\r\n");
+  EXPECT_TRUE(client->has_output_ended);
+  EXPECT_FALSE(client->is_closed);
+  send(*client, "GET / HTTP/1.1\r\nHost: edge\r\n\r\n");
+  EXPECT_EQ(audit().size(), 1u) << "what it sends is not a request";
+  loop_.advance(limits::kLingerTimeout);
+  settle();
+  EXPECT_TRUE(client->is_closed);
+}
+
+TEST_F(SpineTest, ReadsOnAfterARefusalOnlySoMuch) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, "BAD\r\n\r\n");
+  send(*client, std::string(limits::kLingerBytesMax, 'x'));
+  EXPECT_FALSE(client->is_closed);
+  send(*client, "x");
+  EXPECT_TRUE(client->is_closed);
+}
+
+TEST_F(SpineTest, ClosesAfterARefusalAsSoonAsTheClientDoes) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, "BAD\r\n\r\n");
+  client->end();
+  settle();
+  EXPECT_TRUE(client->is_closed);
 }
 
 TEST_F(SpineTest, EndsAHeadThatTakesTooLong) {

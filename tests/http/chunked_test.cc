@@ -15,8 +15,11 @@ namespace {
 
 // "done:CONTENT+REST", "more:CONTENT" or "error", reading `piece` bytes at a time with content
 // taken at most `content_max` at a time.
-std::string decode(const std::string& bytes, std::size_t piece, std::size_t content_max) {
-  ChunkedDecoder decoder;
+using Trailers = ChunkedDecoder::Trailers;
+
+std::string decode(const std::string& bytes, std::size_t piece, std::size_t content_max,
+                   Trailers trailers = Trailers::kRefused) {
+  ChunkedDecoder decoder(trailers);
   std::string content;
   std::size_t used = 0;
   for (std::size_t offered = 0; used < bytes.size() && !decoder.isDone();) {
@@ -34,11 +37,11 @@ std::string decode(const std::string& bytes, std::size_t piece, std::size_t cont
 
 constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
 
-std::string decodeEveryWay(const std::string& bytes) {
-  const std::string whole = decode(bytes, bytes.size() + 1, kAny);
+std::string decodeEveryWay(const std::string& bytes, Trailers trailers = Trailers::kRefused) {
+  const std::string whole = decode(bytes, bytes.size() + 1, kAny, trailers);
   for (const std::size_t piece : {1, 2, 3, 7}) {
-    EXPECT_EQ(decode(bytes, piece, kAny), whole) << bytes << " by " << piece;
-    EXPECT_EQ(decode(bytes, piece, 1), whole) << bytes << " by " << piece << ", one taken";
+    EXPECT_EQ(decode(bytes, piece, kAny, trailers), whole) << bytes << " by " << piece;
+    EXPECT_EQ(decode(bytes, piece, 1, trailers), whole) << bytes << " by " << piece << ", one";
   }
   return whole;
 }
@@ -50,9 +53,16 @@ TEST(ChunkedDecoder, DecodesWellFormedBodies) {
   EXPECT_EQ(decodeEveryWay("1\r\na\r\nA\r\nbcdefghijk\r\n0\r\n\r\nGET /"),
             "done:abcdefghijk+GET /");
   EXPECT_EQ(decodeEveryWay("2;x=y\r\n\r\n\r\n0;z\r\n\r\n"), "done:\r\n+");
-  EXPECT_EQ(decodeEveryWay("0\r\nX: y\r\nEmpty:\r\n\r\nrest"), "done:+rest");
+  EXPECT_EQ(decodeEveryWay("0000000000000001\r\na\r\n0000\r\n\r\n"), "done:a+");
   EXPECT_EQ(decodeEveryWay("5\r\nab"), "more:ab");
   EXPECT_EQ(decodeEveryWay("0\r\n"), "more:");
+}
+
+TEST(ChunkedDecoder, DropsTrailersOfResponsesAndRefusesThoseOfRequests) {
+  for (const std::string bytes : {"0\r\nX: y\r\nEmpty:\r\n\r\nrest", "0\r\nT: v\r\n\r\nrest"}) {
+    EXPECT_EQ(decodeEveryWay(bytes, Trailers::kDropped), "done:+rest") << bytes;
+    EXPECT_EQ(decodeEveryWay(bytes, Trailers::kRefused), "error") << bytes;
+  }
 }
 
 TEST(ChunkedDecoder, RefusesEverythingElse) {
@@ -80,6 +90,7 @@ TEST(ChunkedDecoder, RefusesEverythingElse) {
       "3;x=\x01\r\nabc\r\n",
       "3;x=\xff\r\nabc\r\n",
       std::string("3;\0\r\n", 5),
+      "00000000000000003\r\nabc\r\n",
       "10000000000000000\r\n",
       "ffffffffffffffff\r\n",
       "fffffffffffffffff\r\n",
@@ -97,7 +108,10 @@ TEST(ChunkedDecoder, RefusesEverythingElse) {
       "0\r\nHOST: b\r\n\r\n",
       "0\r\nauthorization: x\r\n\r\n",
   };
-  for (const std::string& bytes : refused) EXPECT_EQ(decodeEveryWay(bytes), "error") << bytes;
+  for (const std::string& bytes : refused) {
+    EXPECT_EQ(decodeEveryWay(bytes, Trailers::kDropped), "error") << bytes;
+    EXPECT_EQ(decodeEveryWay(bytes, Trailers::kRefused), "error") << bytes;
+  }
 }
 
 TEST(ChunkedDecoder, BoundsTheSizeLine) {
@@ -116,8 +130,22 @@ TEST(ChunkedDecoder, BoundsTheTrailers) {
   const auto body = [](std::size_t bytes) {
     return "0\r\nX:" + std::string(bytes - 6, 'y') + "\r\n\r\n";
   };
-  EXPECT_EQ(decode(body(limits::kTrailerBytesMax), 4096, kAny), "done:+");
-  EXPECT_EQ(decode(body(limits::kTrailerBytesMax + 1), 4096, kAny), "error");
+  EXPECT_EQ(decode(body(limits::kTrailerBytesMax), 4096, kAny, Trailers::kDropped), "done:+");
+  EXPECT_EQ(decode(body(limits::kTrailerBytesMax + 1), 4096, kAny, Trailers::kDropped), "error");
+}
+
+TEST(ChunkedDecoder, BoundsTheExtensionsOfARequest) {
+  // Counted from the byte behind an extension's first to its line end.
+  const auto body = [](std::size_t bytes) {
+    std::string text;
+    for (; bytes > 100; bytes -= 100) text += "1;" + std::string(100, 'x') + "\r\na\r\n";
+    return text + "1;" + std::string(bytes, 'x') + "\r\na\r\n0\r\n\r\n";
+  };
+  const std::string at_limit = body(limits::kChunkExtensionBytesMax);
+  const std::string past_limit = body(limits::kChunkExtensionBytesMax + 1);
+  EXPECT_TRUE(decode(at_limit, 4096, kAny).starts_with("done:"));
+  EXPECT_EQ(decode(past_limit, 4096, kAny), "error");
+  EXPECT_TRUE(decode(past_limit, 4096, kAny, Trailers::kDropped).starts_with("done:"));
 }
 
 TEST(ChunkedDecoder, TakesNoContentWithoutLeave) {

@@ -36,8 +36,7 @@ class Http1ServerCodecTest : public testing::Test {
 constexpr char kGet[] = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 constexpr char kPost[] = "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
 constexpr char kChunkedPost[] =
-    "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nT: "
-    "v\r\n\r\n";
+    "POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
 constexpr char kOk[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 constexpr char kOkClose[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
@@ -79,6 +78,76 @@ TEST_F(Http1ServerCodecTest, ReadsNoPipelinedRequestBeforeTheAnswer) {
   feeder.offer();
   EXPECT_EQ(seen.requests.size(), 2u);
   EXPECT_EQ(seen.last_stream, 2u);
+}
+
+TEST_F(Http1ServerCodecTest, ReadsARequestThatWaitedWhenTheClientEnded) {
+  feeder.feed(std::string(kGet) + kGet);
+  answer(seen.last_stream);
+  codec.receiveEnd();  // before what waited was offered again
+  EXPECT_TRUE(seen.errors.empty());
+  feeder.offer();
+  ASSERT_EQ(seen.requests.size(), 2u);
+  answer(seen.last_stream);
+  EXPECT_EQ(output(), std::string(kOk) + kOkClose);
+  EXPECT_TRUE(codec.isFinished());
+}
+
+TEST_F(Http1ServerCodecTest, RefusesHalfARequestThatWaitedWhenTheClientEnded) {
+  feeder.feed(std::string(kGet) + "GET /a HT");
+  answer(seen.last_stream);
+  codec.receiveEnd();
+  feeder.offer();
+  EXPECT_EQ(seen.errors.size(), 1u);
+}
+
+TEST_F(Http1ServerCodecTest, TellsWhenACloseWouldLookWhole) {
+  feeder.feed("GET / HTTP/1.0\r\nHost: h\r\n\r\n");
+  EXPECT_FALSE(codec.needsReset());
+  codec.sendHead(seen.last_stream, response(200, BodyLength::untilClose()), false);
+  codec.sendBody(seen.last_stream, "part");
+  output();
+  EXPECT_TRUE(codec.needsReset()) << "a deadline may close it here";
+  codec.sendEnd(seen.last_stream);
+  EXPECT_FALSE(codec.needsReset());
+}
+
+TEST_F(Http1ServerCodecTest, NeedsAResetForABrokenAnswerThatHasNoLength) {
+  feeder.feed("GET / HTTP/1.0\r\nHost: h\r\n\r\n");
+  codec.sendHead(seen.last_stream, response(200, BodyLength::untilClose()), false);
+  codec.sendBody(seen.last_stream, "part");
+  codec.abort(seen.last_stream);
+  output();
+  EXPECT_TRUE(codec.isFinished());
+  EXPECT_TRUE(codec.needsReset());
+}
+
+TEST_F(Http1ServerCodecTest, NeedsNoResetForAnAnswerThatSaysHowLongItIs) {
+  for (const BodyLength body : {BodyLength::known(9), BodyLength::chunked()}) {
+    Http1ServerCodec other(seen);
+    Feeder<Http1ServerCodec>(other).feed(kGet);
+    other.sendHead(seen.last_stream, response(200, body), false);
+    other.sendBody(seen.last_stream, "part");
+    other.abort(seen.last_stream);
+    EXPECT_FALSE(other.needsReset());
+  }
+}
+
+TEST_F(Http1ServerCodecTest, SaysThatTheInputWasCut) {
+  seen.on_error = [this](StreamId stream) { answer(stream, 400, "no"); };
+  feeder.feed("BAD\r\n\r\n");
+  EXPECT_TRUE(codec.isInputCut());
+}
+
+TEST_F(Http1ServerCodecTest, SaysThatTheInputWasCutWithinABody) {
+  feeder.feed("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\nx");
+  answer(seen.last_stream, 413, "no");
+  EXPECT_TRUE(codec.isInputCut());
+}
+
+TEST_F(Http1ServerCodecTest, SaysNothingOfInputThatWasWhole) {
+  feeder.feed("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  answer(seen.last_stream);
+  EXPECT_FALSE(codec.isInputCut());
 }
 
 TEST_F(Http1ServerCodecTest, ReadsNoContentWithoutCredit) {

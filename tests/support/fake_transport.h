@@ -27,6 +27,7 @@ struct FakePeer {
   bool is_reading = true;   // the owner wants to read
   bool wants_write = false;
   bool has_output_ended = false;
+  bool was_reset = false;  // closing the transport shows the peer a reset
   Transport::Observer* observer = nullptr;
   std::function<void(ByteView)> on_send;  // what is about to leave the owner
 
@@ -93,6 +94,7 @@ class FakeTransport final : public Transport {
   void wantRead(bool wanted) override { other_->is_reading = wanted; }
   void wantWrite(bool wanted) override { other_->wants_write = wanted; }
   void endOutput() override { other_->has_output_ended = true; }
+  void breakOff() override { other_->was_reset = true; }
   const Endpoint& peer() const override { return address_; }
 
  private:

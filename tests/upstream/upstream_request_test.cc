@@ -188,6 +188,66 @@ TEST_F(UpstreamRequestTest, NeverRepeatsOnceAnAnswerHasBegun) {
   EXPECT_FALSE(recorder.has_ended);
 }
 
+TEST_F(UpstreamRequestTest, RepeatsAGetWhoseWarmConnectionWasEndedMeanwhile) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  peer(0).end();
+  loop_.settle();
+  EXPECT_EQ(dialer_.peers.size(), 2u);
+  EXPECT_FALSE(recorder.error.has_value());
+}
+
+TEST_F(UpstreamRequestTest, NeverRepeatsOnceAnythingWasHeard) {
+  for (const bool is_reset : {false, true}) {
+    dialer_.peers.clear();
+    warmUp();
+    Recorder recorder;
+    UpstreamRequest request(recorder);
+    start(request);
+    request.sendEnd();
+    loop_.settle();
+    peer(0).feed("H");
+    is_reset ? peer(0).reset() : peer(0).end();
+    loop_.settle();
+    EXPECT_EQ(dialer_.peers.size(), 1u);
+    ASSERT_TRUE(recorder.error.has_value());
+    EXPECT_EQ(recorder.error->reason, Reason::kUpstreamReset);
+  }
+}
+
+TEST_F(UpstreamRequestTest, NeverRepeatsAfterADeadline) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  loop_.advance(10s + 1ms);
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamTimeout);
+}
+
+TEST_F(UpstreamRequestTest, TakesNoAnswerToWhatItHasNotSent) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).send_room = 0;
+  peer(0).open();
+  loop_.settle();
+  peer(0).feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  loop_.settle();
+  EXPECT_EQ(recorder.status, 0);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamMalformed);
+  EXPECT_TRUE(peer(0).is_closed);
+}
+
 TEST_F(UpstreamRequestTest, GivesUpConnectingAtTheDeadline) {
   Recorder recorder;
   UpstreamRequest request(recorder);

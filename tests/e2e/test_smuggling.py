@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every case of cases/smuggling.py against the real binary, in four ways: whole, byte by byte,
+behind a good request, and to a route whose policy wants the whole body first.
+
+A client must get the status that the case says and be closed when it says so. Whatever it got, the
+law is checked over all cases at once: every byte upstream belongs to a request in canonical form
+that edgehold decided to let through, and that is the request the case expects, once.
+"""
+import contextlib
+import socket
+import threading
+
+import strict_http
+from cases.smuggling import CASES, Request
+from harness import Case, plain_config
+
+BEFORE = b"GET /before HTTP/1.1\r\nHost: a\r\n\r\n"
+AFTER = b"GET /after HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+PIECE_OF_LONG = 1021  # bytes at a time where one would take too long
+READS_BODY = 'return { id = "reads", phase = "request", check = function(r) local _ = r.body_size end }'
+
+
+class Capture:
+    """An upstream that keeps every byte and answers each whole request; judges nothing."""
+
+    def __init__(self):
+        self.streams = []
+        self._sockets = []
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.url = "http://127.0.0.1:%d" % self._socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._socket.accept()
+                stream = bytearray()
+                self.streams.append(stream)
+                self._sockets.append(sock)
+                threading.Thread(target=self._serve, args=(sock, stream), daemon=True).start()
+
+    @staticmethod
+    def _serve(sock, stream):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        rest = b""
+        with contextlib.suppress(OSError, strict_http.NotCanonical):
+            while piece := sock.recv(1 << 20):
+                stream += piece
+                rest += piece
+                whole, rest = strict_http.requests_of(rest)
+                for _ in whole:
+                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        sock.close()
+
+    def stop(self):
+        for sock in [self._socket, *self._sockets]:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+
+class Caller:
+    """A client connection that sends as it is told and reads strictly."""
+
+    def __init__(self, port):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.octets = b""
+        self.has_ended = False
+
+    def send(self, octets, piece, ends=False):
+        with contextlib.suppress(ConnectionError):  # refused and closed before it had everything
+            for at in range(0, len(octets), piece):
+                self.sock.sendall(octets[at:at + piece])
+        if ends:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_WR)
+
+    def _more(self):
+        try:
+            piece = self.sock.recv(65536)
+        except ConnectionError:
+            piece = b""
+        self.octets += piece
+        self.has_ended = not piece
+
+    def response(self):
+        """The next one; None if the connection ended before it was whole."""
+        while (found := strict_http.response_of(self.octets, has_ended=self.has_ended)) is None:
+            if self.has_ended:
+                return None
+            self._more()
+        self.octets = self.octets[found[1]:]
+        return found[0]
+
+    def rest(self):
+        while not self.has_ended:
+            self._more()
+        return self.octets
+
+
+class Outcome:
+    """What one run of one case did, kept until the upstream is looked at."""
+
+    def __init__(self, label, case, requests):
+        self.label, self.case, self.requests, self.ids = label, case, requests, []
+
+
+class Smuggling(Case):
+    def start(self, filters=()):
+        capture = Capture()
+        self.addCleanup(capture.stop)
+        config = plain_config(capture.url, filters)
+        proxy = self.edgehold(config, files={"rules/reads.lua": READS_BODY})
+        return capture, proxy
+
+    def play(self, proxy, case, piece, prefix=b""):
+        """Runs the case; its Outcome. Raises AssertionError."""
+        before = (Request(target="/before"),) if prefix else ()
+        statuses = (200,) * len(before) + case.statuses
+        outcome = Outcome("", case, before + case.requests)
+        caller = Caller(proxy.port)
+        with caller.sock:
+            caller.send(prefix + case.octets, piece, case.ends)
+            for status in statuses:
+                response = caller.response()
+                self.assertIsNotNone(response, "closed instead of %d" % status)
+                self.assertEqual(response.status, status, response.body[:300])
+                if status == 200:
+                    outcome.ids.append(response.one("x-request-id"))
+                else:
+                    self.assertEqual(response.one("content-type"), "application/problem+json")
+            if case.closes:
+                self.assertEqual(caller.rest(), b"", "nothing follows the last answer")
+            else:
+                caller.send(AFTER, len(AFTER))
+                response = caller.response()
+                self.assertIsNotNone(response, "the connection goes on")
+                self.assertEqual(response.status, 200, response.body[:300])
+                outcome.ids.append(response.one("x-request-id"))
+                outcome.requests += (Request(target="/after"),)
+        return outcome
+
+    def play_all(self, proxy, piece_of, prefix=b""):
+        outcomes = []
+        for case in CASES:
+            with self.subTest(case.name):
+                outcomes.append(self.play(proxy, case, piece_of(case), prefix))
+        return outcomes
+
+    def check_upstream(self, capture, proxy, outcomes, may_begin):
+        """The law over everything that arrived."""
+        arrived, begun = {}, []
+        for stream in capture.streams:
+            whole, rest = strict_http.requests_of(bytes(stream))
+            for request in whole:
+                self.assertNotIn(request.one("x-request-id"), arrived, "sent twice")
+                arrived[request.one("x-request-id")] = request
+            if rest:
+                begun.append(rest)
+        expected = sum(len(outcome.requests) for outcome in outcomes)
+        for outcome in outcomes:
+            with self.subTest(outcome.case.name):
+                self.assertEqual(len(outcome.ids), len(outcome.requests))
+                for identity, request in zip(outcome.ids, outcome.requests):
+                    self.check_request(arrived.get(identity), request)
+        claimed = {identity for outcome in outcomes for identity in outcome.ids}
+        for identity in arrived.keys() - claimed:
+            self.fail("nobody asked for %r" % arrived[identity].start)
+        self.assertEqual(len(arrived), expected)
+        self.assertLessEqual(len(begun), may_begin, begun[:3])
+        for rest in begun:
+            self.assertTrue(rest.startswith(b"POST / HTTP/1.1\r\nHost: a\r\n"), rest[:200])
+        self.check_audit(proxy, arrived)
+
+    def check_request(self, arrived, expected):
+        self.assertIsNotNone(arrived, "%r did not arrive" % (expected,))
+        self.assertEqual(arrived.start, [expected.method, expected.target])
+        self.assertEqual(arrived.one("host"), expected.host)
+        self.assertEqual(arrived.body, expected.body)
+        for name, value in expected.fields.items():
+            self.assertEqual(arrived.all(name), [] if value is None else [value], name)
+
+    def check_audit(self, proxy, arrived):
+        """What was let through is what arrived; nothing else is said to have been."""
+        allowed = {}
+        for record in proxy.audit():
+            if record["decision"] == "allow":
+                self.assertNotIn(record["request_id"], allowed)
+                allowed[record["request_id"]] = record["what"]
+        self.assertEqual(allowed.keys(), arrived.keys())
+        for identity, what in allowed.items():
+            method, target = arrived[identity].start
+            self.assertEqual(what["method"], method)
+            self.assertEqual(what["path"][:1000], target.split("?")[0][:1000])
+
+    def run_all(self, piece_of, prefix=b"", filters=(), may_begin=None):
+        capture, proxy = self.start(filters)
+        outcomes = self.play_all(proxy, piece_of, prefix)
+        begins = sum(case.may_begin for case in CASES) if may_begin is None else may_begin
+        if len(outcomes) == len(CASES):
+            self.check_upstream(capture, proxy, outcomes, begins)
+        self.assertEqual(proxy.stop(), 0)
+
+    def test_whole(self):
+        self.run_all(lambda case: len(case.octets))
+
+    def test_byte_by_byte(self):
+        self.run_all(lambda case: 1 if len(case.octets) < 1500 else PIECE_OF_LONG)
+
+    def test_behind_a_good_request(self):
+        self.run_all(lambda case: len(case.octets) + len(BEFORE), prefix=BEFORE)
+
+    def test_to_a_route_that_wants_the_whole_body(self):
+        """Then not even a part of a request whose body goes wrong arrives."""
+        self.run_all(lambda case: len(case.octets), may_begin=0,
+                     filters=[{"lua_rules": {"directory": "rules"}}])
+
+    def test_there_are_as_many_cases_as_promised(self):
+        self.assertGreaterEqual(len(CASES), 220)
+        self.assertEqual(len(CASES), len({case.name for case in CASES}))
+
