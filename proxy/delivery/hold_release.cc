@@ -76,6 +76,7 @@ void HoldRelease::settleInterrupted() {
         if (!rows || is_started_) return;
         is_started_ = rows->empty();
         if (is_started_) return sweep();
+        interrupted_ = rows->size();
         for (const LedgerRecord& row : *rows) {
           LOG(ERROR) << row.id << ": was being sent when edgehold stopped; its outcome is unknown";
           ledger_.get(loop_, row.id)
@@ -220,6 +221,10 @@ void HoldRelease::writeEnd(const RunPointer& run) {
       }));
 }
 
-void HoldRelease::finish(const RunPointer& run) { busy_.erase(run->kept.id); }
+void HoldRelease::finish(const RunPointer& run) {
+  busy_.erase(run->kept.id);
+  // What was approved waits for the last of them, not for the next sweep.
+  if (!is_started_ && interrupted_ > 0 && --interrupted_ == 0) sweep();
+}
 
 }  // namespace edgehold

@@ -85,6 +85,7 @@ class HoldRelease {
   std::unique_ptr<Timer> sweep_timer_;
   std::unique_ptr<LedgerWatch> watch_;
   bool is_started_ = false;            // no `executing` of an earlier life is left
+  std::size_t interrupted_ = 0;        // of them, how many are being settled
   int sweeps_until_count_ = 0;         // counting is dearer than sweeping
   std::set<std::string> busy_;         // at most limits::kHoldsReleasingMax
   std::vector<RunPointer> unwritten_;  // ended, but the ledger could not be written

@@ -60,6 +60,9 @@ Result<void> AuditLog::write(bool is_durable) {
 }
 
 void AuditLog::dropWritten(std::size_t bytes) {
+  // The line feed that confines a torn line also ends one that lacks nothing else: written again,
+  // it would be there twice.
+  if (bytes > 0 && bytes < buffer_.size() && buffer_[bytes] == '\n') ++bytes;
   if (bytes == buffer_.size()) {
     buffer_.clear();
   } else if (bytes > 0) {

@@ -119,9 +119,11 @@ bool AuditLineReader::receive(ByteView bytes) {
 }
 
 void AuditLineReader::receiveEnd() {
-  if (!partial_.empty() || is_skipping_) {
+  if (is_skipping_) {
     ++report_.lines;
     ++report_.invalid;
+  } else if (!has_enough_) {
+    has_enough_ = !takeLine(partial_);
   }
   partial_.clear();
   is_skipping_ = false;

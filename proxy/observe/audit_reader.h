@@ -52,7 +52,8 @@ class AuditLineReader {
 
   // Bytes of one file, in order, in pieces of any size. False once the sink has had enough.
   bool receive(ByteView bytes);
-  // That file is over. What is left without a line feed is torn.
+  // That file is over. What is left without a line feed is torn, unless it lacks nothing else: no
+  // beginning of a JSON object is one.
   void receiveEnd();
 
   const AuditReadReport& report() const { return report_; }

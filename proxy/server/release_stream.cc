@@ -11,7 +11,10 @@
 namespace edgehold {
 
 ReleaseStream::ReleaseStream(Station& station, StoredRequest request, OnDone on_done)
-    : request_(std::move(request)), on_done_(std::move(on_done)), driver_(station) {}
+    : station_(station),
+      request_(std::move(request)),
+      on_done_(std::move(on_done)),
+      driver_(station) {}
 
 void ReleaseStream::start() {
   driver_.beginRelease(*this, [this](Exchange& exchange) { fill(exchange); });
@@ -73,6 +76,9 @@ void ReleaseStream::onExchangeDone(const Decision& decision) {
     // Whatever the policy of today has against it, it is not the policy that was asked.
     result_.reason = is_refusal ? Reason::kPolicyChanged : decision.reason;
   }
+  // Whoever has the result may show it at once: its record comes first. Should that fail, the
+  // request was sent all the same, and its answer must not be lost too.
+  (void)station_.flushRecords();
   on_done_(*this, std::move(result_));
 }
 

@@ -16,7 +16,8 @@ class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
  public:
   using OnDone = std::function<void(ReleaseStream&, ExecutionResult)>;
 
-  // `on_done` is called once; it must not destroy the stream before it has returned.
+  // `on_done` is called once, after the record is written; it must not destroy the stream before it
+  // has returned.
   ReleaseStream(Station& station, StoredRequest request, OnDone on_done);
 
   void start();
@@ -36,6 +37,7 @@ class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
   std::size_t queuedBytes() override { return 0; }
   void onExchangeDone(const Decision& decision) override;
 
+  Station& station_;
   StoredRequest request_;
   OnDone on_done_;
   ExecutionResult result_;

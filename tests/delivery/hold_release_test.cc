@@ -128,6 +128,19 @@ TEST_F(HoldReleaseTest, CallsUnknownWhatACrashInterruptedAndNeverSendsItAgain) {
   EXPECT_EQ(stateOf(ticket), "unknown");
 }
 
+TEST_F(HoldReleaseTest, TakesUpWhatWasApprovedAsSoonAsTheInterruptedAreSettled) {
+  auto first_life = start();
+  const HoldTicket one = approved(), two = approved();
+  first_life.reset();
+  const HoldTicket waiting = approved();
+  ASSERT_EQ(executor_.requests.size(), 2u);
+  const auto second_life = start();  // without waiting for a sweep
+  EXPECT_EQ(stateOf(one), "unknown");
+  EXPECT_EQ(stateOf(two), "unknown");
+  ASSERT_EQ(executor_.requests.size(), 3u);
+  EXPECT_EQ(executor_.requests[2].approval_id, waiting.approval_id);
+}
+
 TEST_F(HoldReleaseTest, EndsWhatNobodyDecides) {
   const auto release = start();
   const HoldTicket ticket = held(seconds(10));

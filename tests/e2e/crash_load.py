@@ -215,6 +215,7 @@ class World:
             if wanted != name and (hold is None or wanted != name + " for a hold"):
                 return False
             self._moment = None
+            self.book.counts[wanted] += 1
             return True
 
     def kill(self):

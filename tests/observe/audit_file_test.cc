@@ -3,13 +3,11 @@
 // Thread: main only, but for the test of many writers.
 #include "proxy/observe/audit_file.h"
 
-#include <csignal>
 #include <thread>
 #include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/observe/audit_names.h"
 #include "proxy/observe/civil_time.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temp_directory.h"
 
 namespace edgehold {
@@ -41,26 +40,6 @@ std::unique_ptr<AuditFile> opened(const AuditSpec& spec, WallTime now = today())
   EXPECT_TRUE(file.has_value());
   return std::move(*file);
 }
-
-// While it lives, no file of this process may grow past `bytes`: a write gets part of its way, the
-// next one fails. The nearest thing to a full disk that needs no privileges.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    old_handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &old_);
-    const rlimit limited{bytes, old_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limited);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-
- private:
-  rlimit old_{};
-  void (*old_handler_)(int) = nullptr;
-};
 
 TEST(AuditFile, AppendsToWhatIsThere) {
   const TempDirectory directory;

@@ -9,10 +9,12 @@
 
 #include "proxy/base/json_tree.h"
 #include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/route.h"
 #include "tests/support/counted_new.h"
 #include "tests/support/fake_loop.h"
+#include "tests/support/file_size_limit.h"
 #include "tests/support/temp_directory.h"
 
 namespace edgehold {
@@ -222,6 +224,16 @@ class AuditLogTest : public testing::Test {
     return record;
   }
   std::string written() const { return readWhole(spec_.path); }
+  // The request ids of all whole records.
+  std::vector<std::string> recordsWritten() const {
+    std::vector<std::string> ids;
+    const std::string text = written();
+    for (const std::string_view line : split(text, '\n')) {
+      const auto record = parseJsonTree(line);
+      if (record) ids.push_back(stringMember(*record, "request_id").value_or(""));
+    }
+    return ids;
+  }
 
   TempDirectory directory_;
   AuditSpec spec_;
@@ -284,6 +296,25 @@ TEST_F(AuditLogTest, OwesASyncThatFailedUntilItSucceeds) {
   makeRoom();
   EXPECT_TRUE(log_->flushDurable().has_value());
   EXPECT_THAT(written(), HasSubstr("\"held\""));
+}
+
+// Goal: one record, one line, wherever the disk becomes full. Method: room for each length.
+TEST_F(AuditLogTest, WritesARecordOnceWhereverAWriteEndedShort) {
+  const std::size_t bytes = lineOf(numbered("a")).size() + lineOf(numbered("b")).size();
+  for (std::size_t room = 1; room < bytes; ++room) {
+    log_.reset();  // before the file that it writes
+    (void)unlink(spec_.path.c_str());
+    open();
+    EXPECT_TRUE(log_->record(numbered("a")).has_value());
+    EXPECT_TRUE(log_->record(numbered("b")).has_value());
+    {
+      const FileSizeLimit limit(room);
+      EXPECT_FALSE(log_->flush().has_value()) << room;
+    }
+    EXPECT_TRUE(log_->record(numbered("c")).has_value());
+    EXPECT_TRUE(log_->flush().has_value()) << room;
+    EXPECT_THAT(recordsWritten(), testing::ElementsAre("a", "b", "c")) << room;
+  }
 }
 
 TEST_F(AuditLogTest, LosesAndCountsOnlyWhatIsPastItsBuffer) {

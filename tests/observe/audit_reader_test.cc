@@ -88,9 +88,18 @@ TEST(AuditReader, SkipsAndCountsWhatIsTornOrNoRecord) {
 
 TEST(AuditReader, CountsALastLineWithoutItsEndAsTorn) {
   const std::string text = line("a") + line("b");
+  for (std::size_t missing = 2; missing < line("b").size(); ++missing) {
+    const Reading reading = readText(text.substr(0, text.size() - missing));
+    EXPECT_EQ(reading.lines.size(), 1u) << missing;
+    EXPECT_EQ(reading.report.invalid, 1u) << missing;
+  }
+}
+
+TEST(AuditReader, TakesALastLineThatMissesOnlyItsLineFeed) {
+  const std::string text = line("a") + line("b");
   const Reading reading = readText(text.substr(0, text.size() - 1));
-  EXPECT_EQ(reading.lines.size(), 1u);
-  EXPECT_EQ(reading.report.invalid, 1u);
+  EXPECT_EQ(reading.lines.size(), 2u);
+  EXPECT_EQ(reading.report.invalid, 0u);
 }
 
 TEST(AuditReader, PassesOverEmptyLines) {
