@@ -60,6 +60,13 @@ inline constexpr std::size_t kSecretsMax = 16;       // live versions in one cha
 
 // State.
 inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
+// The claim journal: records of a segment (40 bytes each), segments before the oldest is emptied.
+inline constexpr std::size_t kClaimSegmentRecordsLeast = 1600;
+inline constexpr std::size_t kClaimSegmentRecordsMost = 100'000;
+inline constexpr std::size_t kClaimSegmentBytesMax = 16 * 1024 * 1024;
+inline constexpr std::size_t kClaimSegmentsMax = 64;
+inline constexpr std::size_t kClaimsPendingMax = 50'000;  // of a worker, not journaled yet
+inline constexpr auto kStoreRetryInterval = 1s;           // how often a store that failed is tried
 inline constexpr std::size_t kHoldsPendingMax = 10'000;
 inline constexpr std::size_t kHoldsReleasingMax = 16;  // sent upstream at the same time
 inline constexpr std::size_t kHoldAnswerBytesMax = 256 * 1024;

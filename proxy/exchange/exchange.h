@@ -48,7 +48,7 @@ struct HoldWish {
 
 // Undoes or completes at the end what a filter began on the way in (a dedupe claim, a slot).
 // Filters add one; the driver calls exactly one of the two, once, when it knows what became of the
-// request.
+// request: before any byte of an answer that accepts it leaves.
 class Settlement {
  public:
   virtual ~Settlement() = default;

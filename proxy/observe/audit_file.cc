@@ -46,49 +46,7 @@ bool endsInsideLine(int descriptor, off_t size) {
   return size > 0 && pread(descriptor, &last, 1, size - 1) == 1 && last != '\n';
 }
 
-// Makes a new directory entry durable. Not all file systems can; then the file's own sync stands.
-void syncDirectoryOf(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  fsync(descriptor);
-  ::close(descriptor);
-}
-
 }  // namespace
-
-// One descriptor. Outlives a rotation while somebody still syncs what they wrote into it.
-class AuditFile::OpenFile {
- public:
-  explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
-  ~OpenFile() { ::close(descriptor_); }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  int descriptor() const { return descriptor_; }
-  // REQUIRES: the caller holds the audit file's mutex_.
-  void noteWritten(std::size_t bytes) { written_.fetch_add(bytes, std::memory_order_release); }
-  std::uint64_t written() const { return written_.load(std::memory_order_acquire); }
-
-  // On return the first `written` bytes of this descriptor's are on the disk. Whoever comes while
-  // another syncs finds its own work done by the next one: group commit.
-  int syncUpTo(std::uint64_t written, const std::string& path) {
-    const std::lock_guard lock(sync_mutex_);
-    if (synced_ >= written) return 0;
-    const std::uint64_t covered = this->written();
-    if (fdatasync(descriptor_) != 0 && errno != EINVAL && errno != EROFS) return errno;
-    if (synced_ == 0) syncDirectoryOf(path);
-    synced_ = covered;
-    return 0;
-  }
-
- private:
-  const int descriptor_;
-  std::atomic<std::uint64_t> written_{0};
-  std::mutex sync_mutex_;
-  std::uint64_t synced_ = 0;  // guarded by sync_mutex_
-};
 
 AuditFile::AuditFile(const AuditSpec& spec)
     : path_(spec.path),
@@ -105,16 +63,16 @@ Result<std::unique_ptr<AuditFile>> AuditFile::open(const AuditSpec& spec, WallTi
   return audit;
 }
 
-Result<std::shared_ptr<AuditFile::OpenFile>> AuditFile::openLive() const {
+Result<std::shared_ptr<SyncedFile>> AuditFile::openLive() const {
   const int descriptor = path_ == kStandardOutput
                              ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                              : ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC,
                                       S_IRUSR | S_IWUSR | S_IRGRP);
   if (descriptor < 0) return fail(Reason::kStoreUnavailable, failureText(path_, "open", errno));
-  return std::make_shared<OpenFile>(descriptor);
+  return std::make_shared<SyncedFile>(descriptor);
 }
 
-void AuditFile::use(std::shared_ptr<OpenFile> file, WallTime now) {
+void AuditFile::use(std::shared_ptr<SyncedFile> file, WallTime now) {
   struct stat status {};
   file_day_ = unixDay(now);
   file_bytes_ = 0;
@@ -154,7 +112,7 @@ void AuditFile::adopt(const AuditSpec& spec) {
 }
 
 AppendReport AuditFile::append(ByteView lines, WallTime now, bool is_durable) {
-  std::shared_ptr<OpenFile> file;
+  std::shared_ptr<SyncedFile> file;
   AppendReport report;
   std::uint64_t written = 0;
   {

@@ -2,7 +2,7 @@
 // The one audit file of the process: appends whole blocks of lines, rotates by size and at midnight
 // UTC, and knows whether it can be written. An answer whose record could not be written must not
 // leave: callers get a Result, never silence.
-// Thread: any (synchronised by mutex_; syncing by the open file's own mutex).
+// Thread: any (synchronised by mutex_; syncing by SyncedFile).
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,7 @@
 #include "proxy/base/bytes.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/base/synced_file.h"
 #include "proxy/observe/audit_record.h"
 #include "proxy/observe/audit_spec.h"
 #include "proxy/observe/exposition.h"
@@ -64,15 +65,13 @@ class AuditFile {
   void render(Exposition& out) const;
 
  private:
-  class OpenFile;
-
   explicit AuditFile(const AuditSpec& spec);
-  Result<std::shared_ptr<OpenFile>> openLive() const;
+  Result<std::shared_ptr<SyncedFile>> openLive() const;
   // These five: REQUIRES mutex_.
   AppendReport write(ByteView lines);
   bool isRotationDue(std::size_t bytes, WallTime now) const;
   void rotate(WallTime now);
-  void use(std::shared_ptr<OpenFile> file, WallTime now);
+  void use(std::shared_ptr<SyncedFile> file, WallTime now);
   void noteRotationFailure(const std::string& message, WallTime now);
 
   Error noteFailure(std::string message);
@@ -81,7 +80,7 @@ class AuditFile {
   const std::string path_;
   const AuditSpec::Durability durability_;
   mutable std::mutex mutex_;
-  std::shared_ptr<OpenFile> file_;           // guarded by mutex_
+  std::shared_ptr<SyncedFile> file_;         // guarded by mutex_
   std::size_t file_bytes_ = 0;               // guarded by mutex_
   std::int64_t file_day_ = 0;                // guarded by mutex_; days since the epoch
   bool is_line_torn_ = false;                // guarded by mutex_; the file ends inside a line

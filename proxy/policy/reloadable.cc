@@ -34,6 +34,7 @@ Result<void> checkReloadable(const PolicySnapshot& running, const PolicySnapshot
   note(was.workers == is.workers, "workers");
   note(was.user == is.user, "user");
   note(was.state_directory == is.state_directory, "state.directory");
+  note(was.is_state_synced == is.is_state_synced, "state.durability");
   note(running.counterEntries() == next.counterEntries(), "state.counter_entries");
   note(running.audit().path == next.audit().path, "audit.path");
   if (changed.empty()) return {};

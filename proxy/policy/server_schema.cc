@@ -23,6 +23,8 @@ void readState(ConfigReader& root, SchemaScope& scope, PolicySnapshot::Parts& pa
     if (directory.empty()) state->reject("directory", "must not be empty");
     parts.counter_entries =
         state->number("counter_entries", parts.counter_entries, 1024, std::uint64_t{1} << 32);
+    parts.server.is_state_synced =
+        state->choice<bool>("durability", false, {{"kernel", false}, {"disk", true}});
     state->finish();
   }
   parts.server.state_directory = scope.files.absolute(directory);

@@ -34,6 +34,7 @@ struct ServerSpec {
   std::size_t workers = 0;  // 0: one per core
   std::string user;         // to become after binding; empty: stay
   std::string state_directory;
+  bool is_state_synced = false;  // `state.durability: disk`: event ids survive a power failure too
 };
 
 struct TimeoutSpec {

@@ -53,6 +53,7 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
   void sendHead(const ResponseHead& head, bool for_head) override {
     if (connection_.station_.isDraining()) codec().drain();
     codec().sendHead(id_, head, for_head);
+    connection_.owes_record_ = true;  // a claim, if not a record yet
     connection_.flushLater();
   }
   void sendBody(ByteView chunk) override {

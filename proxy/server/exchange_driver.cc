@@ -230,6 +230,9 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
   exchange.decision.upstream_time = station_.clock().now() - forwarded_at_;
   exchange.decision.upstream_status = exchange.decision.status = head.status;
   is_accepted_ = isAcceptance(head.status);
+  // Before a byte of the acknowledgement can leave, however long its body takes: a crash after it
+  // must not let the event pass again.
+  if (is_accepted_) settle();
   prepareForClient(exchange, head);
   walk_->responseHead(head);
   client_->sendHead(head, exchange.request.method == Method::kHead);
@@ -337,6 +340,7 @@ void ExchangeDriver::settle() {
       settlement->release(now);
     }
   }
+  exchange_->settlements.clear();
 }
 
 }  // namespace edgehold

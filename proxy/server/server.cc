@@ -11,6 +11,7 @@
 #include "proxy/base/log.h"
 #include "proxy/net/socket.h"
 #include "proxy/server/privileges.h"
+#include "proxy/state/boot_identity.h"
 
 namespace edgehold {
 namespace {
@@ -71,7 +72,14 @@ Result<void> Server::openState() {
              SqliteLedger::open({state_directory_->databaseFile()}, tools_.clock, random_));
   counters_ = std::make_unique<MemoryCounters>(
       ledger->counterSeed(), MemoryCountersOptions{.entries_max = policy.counterEntries()});
-  TRY(ledger->restoreClaims(*counters_));
+  using Durability = ClaimJournal::Durability;
+  TRY_ASSIGN(claims_, ClaimJournal::open(
+                          {.directory = state_directory_->path(),
+                           .durability = policy.server().is_state_synced ? Durability::kDisk
+                                                                         : Durability::kKernel,
+                           .records_max = policy.counterEntries(),
+                           .boot = bootIdentity()},
+                          tools_.clock, *counters_));
   ledger_ = std::move(ledger);
   TRY_ASSIGN(audit_, AuditFile::open(policy.audit(), tools_.clock.wallNow()));
   audit_->removeExpired(tools_.clock.wallNow());
@@ -91,8 +99,8 @@ Result<void> Server::bindListeners() {
   for (std::size_t i = 0; i < workers; ++i) {
     workers_.push_back(
         std::make_unique<Worker>(i,
-                                 Worker::Shared{*counters_, *ledger_, *holds_, *audit_, resolver_,
-                                                *status_page_, metrics_.addWorker()},
+                                 Worker::Shared{*counters_, *claims_, *ledger_, *holds_, *audit_,
+                                                resolver_, *status_page_, metrics_.addWorker()},
                                  serving_));
   }
   for (std::size_t index = 0; index < spec.listeners.size(); ++index) {

@@ -82,6 +82,7 @@ class Server final : private Operations {
   std::optional<StateDirectory> state_directory_;
   std::unique_ptr<AuditFile> audit_;
   std::unique_ptr<MemoryCounters> counters_;
+  std::unique_ptr<ClaimJournal> claims_;
   std::unique_ptr<SqliteLedger> ledger_;
   std::unique_ptr<HoldStore> holds_;
   std::unique_ptr<StatusPage> status_page_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/base/strings.h"
+#include "proxy/state/journaled_counters.h"
 
 namespace edgehold {
 
@@ -51,12 +52,13 @@ bool Station::flushRecords() {
     const auto flushed = is_durable ? parts_.audit.flushDurable() : parts_.audit.flush();
     is_flushed_ = flushed.has_value();
   }
-  return is_flushed_ && !has_lost_record_;
+  if (parts_.claims != nullptr && !parts_.claims->flush()) is_journaled_ = false;
+  return is_flushed_ && is_journaled_ && !has_lost_record_;
 }
 
 void Station::endTurn() {
   flushRecords();
-  is_flushed_ = true;
+  is_flushed_ = is_journaled_ = true;
   has_lost_record_ = false;
 }
 

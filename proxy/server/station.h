@@ -21,6 +21,7 @@
 
 namespace edgehold {
 
+class JournaledCounters;
 class StatusPage;
 
 class Station {
@@ -33,6 +34,7 @@ class Station {
     AuditLog& audit;
     WorkerMetrics& metrics;
     const StatusPage& status_page;
+    JournaledCounters* claims = nullptr;  // null: no claim outlives the process
   };
   Station(const Parts& parts, std::shared_ptr<const PolicySnapshot> snapshot);
 
@@ -55,9 +57,10 @@ class Station {
   // Records an exchange whose decision stands.
   void record(const Exchange& exchange);
   // Hands what was recorded since the last call to the kernel (to the disk, when a record says that
-  // something was held or executed). False: an answer of this turn must not leave, since its record
-  // may be missing. Asked before each output that follows a decision; mostly one write serves all
-  // answers of a turn, a request that was decided while the turn ended has one more.
+  // something was held or executed), and the claims that were committed. False: an answer of this
+  // turn must not leave, since its record or its claim may be missing. Asked before each output
+  // that follows a decision; mostly one write serves all answers of a turn, a request that was
+  // decided while the turn ended has one more.
   bool flushRecords();
   // The turn is over: writes the records of those who are not there to be answered.
   void endTurn();
@@ -80,6 +83,7 @@ class Station {
   bool needs_durable_record_ = false;
   bool is_flushed_ = true;        // the last flush went well
   bool has_lost_record_ = false;  // in this turn
+  bool is_journaled_ = true;      // the claims of this turn are kept
   std::string date_;
   std::int64_t date_second_ = -1;
 };

@@ -20,6 +20,7 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
       rule_meter_(loop_, rules_, shared.metrics),
       dialer_(loop_, shared.resolver),
       audit_(shared.audit, shared.metrics, loop_, serving->policy->audit().fields),
+      counters_(shared.counters, shared.claims, loop_),
       serving_(std::move(serving)),
       station_({.loop = loop_,
                 .random = random_,
@@ -27,13 +28,14 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
                 .services = {.loop = loop_,
                              .random = random_,
                              .json = json_,
-                             .counters = shared.counters,
+                             .counters = counters_,
                              .ledger = shared.ledger,
                              .rules = rules_,
                              .holds = shared.holds},
                 .audit = audit_,
                 .metrics = shared.metrics,
-                .status_page = shared.status_page},
+                .status_page = shared.status_page,
+                .claims = &counters_},
                serving_->policy) {
   loop_.setAfterTurn([this] { station_.endTurn(); });
 }

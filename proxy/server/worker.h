@@ -29,8 +29,10 @@
 #include "proxy/server/rule_meter.h"
 #include "proxy/server/serving.h"
 #include "proxy/server/station.h"
-#include "proxy/state/counters.h"
+#include "proxy/state/claim_journal.h"
+#include "proxy/state/journaled_counters.h"
 #include "proxy/state/ledger.h"
+#include "proxy/state/memory_counters.h"
 #include "proxy/upstream/dialer.h"
 
 namespace edgehold {
@@ -39,7 +41,8 @@ class Worker final : public HoldRelease::Executor {
  public:
   // Synchronised inside; outlive the worker.
   struct Shared {
-    Counters& counters;
+    MemoryCounters& counters;
+    ClaimJournal& claims;
     Ledger& ledger;
     HoldStore& holds;
     AuditFile& audit;
@@ -87,6 +90,7 @@ class Worker final : public HoldRelease::Executor {
   RuleMeter rule_meter_;
   TcpDialer dialer_;
   AuditLog audit_;
+  JournaledCounters counters_;
   std::shared_ptr<const Serving> serving_;
   Station station_;
   std::vector<Door> doors_;

@@ -61,6 +61,8 @@ class Counters {
   Counters& operator=(const Counters&) = delete;
   virtual ~Counters() = default;
 
+  // Of the keys: they mean nothing under another. A secret.
+  SipKey seed() const { return seed_; }
   // The key of these pieces in this order; {"ab", "c"} and {"a", "bc"} differ. The first piece
   // names the use (a route's filter), so that uses do not meet. Costs some 50 ns.
   CounterKey key(std::span<const ByteView> pieces) const;

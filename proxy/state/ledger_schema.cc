@@ -11,8 +11,8 @@ namespace {
 // "edgh": tells our files from other SQLite databases.
 constexpr std::int64_t kApplicationId = 0x65646768;
 
-// The body comes last: what stands before it is read without touching its pages. The lane index
-// serves due() by lane; list() goes by state or by id.
+// The body comes last: what stands before it is read without touching its pages. due() reads what
+// is due and no more; list() goes by state or by id.
 constexpr std::string_view kSchema = R"sql(
 CREATE TABLE records (
   id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL,
@@ -20,10 +20,15 @@ CREATE TABLE records (
   body BLOB NOT NULL);
 CREATE INDEX records_by_state ON records(kind, state, id);
 CREATE INDEX records_by_id ON records(kind, id);
-CREATE INDEX records_by_due ON records(kind, lane, due, id) WHERE due IS NOT NULL;
-CREATE TABLE claims (key BLOB PRIMARY KEY NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
-CREATE INDEX claims_by_expiry ON claims(expires);
+CREATE INDEX records_by_due ON records(kind, due, lane, id) WHERE due IS NOT NULL;
 CREATE TABLE settings (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+)sql";
+
+// Claims are in the claim journal; due records are found by time, not lane by lane.
+constexpr std::string_view kFrom1To2 = R"sql(
+DROP TABLE claims;
+DROP INDEX records_by_due;
+CREATE INDEX records_by_due ON records(kind, due, lane, id) WHERE due IS NOT NULL;
 )sql";
 
 tl::unexpected<Error> refuse(const std::string& path, const std::string& why,
@@ -32,7 +37,9 @@ tl::unexpected<Error> refuse(const std::string& path, const std::string& why,
 }
 
 constexpr char kRestore[] =
-    "restore it from a copy, or move it away to start with no holds, jobs and claims";
+    "restore it from a copy, or move it and the claims-*.journal files away to start with no "
+    "holds, "
+    "jobs and event ids";
 
 }  // namespace
 
@@ -56,13 +63,19 @@ Result<void> checkLedgerDatabase(SqliteConnection& connection, const std::string
   return {};
 }
 
-Result<void> createLedgerSchema(SqliteConnection& connection, Random& random) {
+Result<void> updateLedgerSchema(SqliteConnection& connection, Random& random) {
   TRY_ASSIGN(const std::int64_t version, connection.queryInt("PRAGMA user_version"));
   if (version == kLedgerSchemaVersion) return {};
-  return connection.execute(
-      "BEGIN IMMEDIATE;" + std::string(kSchema) + "INSERT INTO settings VALUES('counter_seed', x'" +
-      randomHex(random, 2) + "');" + "PRAGMA application_id=" + std::to_string(kApplicationId) +
-      ";" + "PRAGMA user_version=" + std::to_string(kLedgerSchemaVersion) + ";COMMIT");
+  std::string steps(kFrom1To2);
+  if (version == 0) {
+    steps = std::string(kSchema) + "INSERT INTO settings VALUES('counter_seed', x'" +
+            randomHex(random, 2) + "');" +
+            "PRAGMA application_id=" + std::to_string(kApplicationId) + ";";
+  }
+  auto updated = connection.execute("BEGIN IMMEDIATE;" + steps + "PRAGMA user_version=" +
+                                    std::to_string(kLedgerSchemaVersion) + ";COMMIT");
+  if (!updated && connection.isInTransaction()) (void)connection.execute("ROLLBACK");
+  return updated;
 }
 
 }  // namespace edgehold

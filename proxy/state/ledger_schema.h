@@ -11,11 +11,12 @@
 
 namespace edgehold {
 
-inline constexpr std::int64_t kLedgerSchemaVersion = 1;
+inline constexpr std::int64_t kLedgerSchemaVersion = 2;
 
 // Refuses a damaged, foreign or newer database with a message that says what to do.
 Result<void> checkLedgerDatabase(SqliteConnection& connection, const std::string& path);
-// Creates the tables in an empty database; nothing to do for one of the current version.
-Result<void> createLedgerSchema(SqliteConnection& connection, Random& random);
+// Creates the tables in an empty database and brings those of an older version up to date, in one
+// transaction.
+Result<void> updateLedgerSchema(SqliteConnection& connection, Random& random);
 
 }  // namespace edgehold

@@ -55,13 +55,6 @@ std::int64_t limitOf(std::size_t limit) {
   return static_cast<std::int64_t>(std::min(limit, limits::kLedgerListMax));
 }
 
-std::string claimKey(const CounterKey& key) {
-  std::string bytes(16, '\0');
-  std::memcpy(bytes.data(), &key.low, 8);
-  std::memcpy(bytes.data() + 8, &key.high, 8);
-  return bytes;
-}
-
 }  // namespace
 
 struct LedgerTables::Statements {
@@ -86,19 +79,12 @@ struct LedgerTables::Statements {
                    " WHERE kind=?1 AND due<=?2 ORDER BY turn, due_at, name LIMIT ?3)"
                    " JOIN records ON records.rowid=number ORDER BY turn, due_at, name"),
         count(c, "SELECT state, count(*) FROM records WHERE kind=?1 GROUP BY state ORDER BY state"),
-        claim(c,
-              "INSERT INTO claims VALUES(?1, ?2)"
-              " ON CONFLICT(key) DO UPDATE SET expires=max(expires, excluded.expires)"),
-        drop_claims(c,
-                    "DELETE FROM claims WHERE key IN"
-                    " (SELECT key FROM claims WHERE expires<=?1 LIMIT ?2)"),
-        each_claim(c, "SELECT key, expires FROM claims WHERE expires>?1"),
         seed(c, "SELECT value FROM settings WHERE name='counter_seed'"),
         begin(c, "BEGIN"),
         commit(c, "COMMIT") {}
 
-  SqliteStatement insert, header, change, erase, get, list, list_state, due, count, claim,
-      drop_claims, each_claim, seed, begin, commit;
+  SqliteStatement insert, header, change, erase, get, list, list_state, due, count, seed, begin,
+      commit;
 };
 
 LedgerTables::LedgerTables(std::unique_ptr<SqliteConnection> connection)
@@ -130,7 +116,7 @@ Result<std::unique_ptr<SqliteConnection>> LedgerTables::connect(const LedgerFile
 
 Result<std::unique_ptr<LedgerTables>> LedgerTables::open(const LedgerFile& file, Random& random) {
   TRY_ASSIGN(auto connection, connect(file, SqliteConnection::Missing::kCreate));
-  TRY(createLedgerSchema(*connection, random));
+  TRY(updateLedgerSchema(*connection, random));
   return std::unique_ptr<LedgerTables>(new LedgerTables(std::move(connection)));
 }
 
@@ -246,34 +232,6 @@ Result<std::vector<LedgerStateCount>> LedgerTables::countByState(const std::stri
     TRY_ASSIGN(const bool is_row, count.step());
     if (!is_row) return counts;
     counts.push_back({std::string(count.bytesAt(0)), static_cast<std::uint64_t>(count.intAt(1))});
-  }
-}
-
-Result<void> LedgerTables::recordClaim(const CounterKey& key, WallTime expires) {
-  const std::string bytes = claimKey(key);
-  SqliteStatement& claim = statements_->claim.bindBytes(1, bytes);
-  return write(claim.bind(2, unixMilliseconds(expires)));
-}
-
-Result<void> LedgerTables::dropClaims(WallTime now) {
-  constexpr auto kDropped = static_cast<std::int64_t>(2 * limits::kLedgerBatchMax);
-  SqliteStatement& drop = statements_->drop_claims.bind(1, unixMilliseconds(now));
-  return write(drop.bind(2, kDropped));
-}
-
-Result<void> LedgerTables::eachClaim(
-    WallTime now, const std::function<void(const CounterKey&, WallTime expires)>& visit) {
-  SqliteStatement& each = statements_->each_claim.bind(1, unixMilliseconds(now));
-  const SqliteReset reset(each);
-  while (true) {
-    TRY_ASSIGN(const bool is_row, each.step());
-    if (!is_row) return {};
-    const ByteView bytes = each.bytesAt(0);
-    if (bytes.size() != 16) continue;
-    CounterKey key;
-    std::memcpy(&key.low, bytes.data(), 8);
-    std::memcpy(&key.high, bytes.data() + 8, 8);
-    visit(key, wallTimeFromMilliseconds(each.intAt(1)));
   }
 }
 

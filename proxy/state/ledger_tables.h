@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ledger's records and the committed claims as SQLite tables, and the rules for opening them.
+// The ledger's records as SQLite tables, and the rules for opening them.
 // Thread: any, one at a time (the ledger's own thread, once it runs).
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "proxy/base/random.h"
-#include "proxy/state/counters.h"
+#include "proxy/base/siphash.h"
 #include "proxy/state/ledger.h"
 #include "proxy/state/sqlite.h"
 
@@ -48,11 +48,6 @@ class LedgerTables {
   // The changes since begin(), for those who watch; empties the list.
   std::vector<LedgerEvent> takeEvents();
 
-  Result<void> recordClaim(const CounterKey& key, WallTime expires);
-  // Drops some claims that have run out; called along with recordClaim() it keeps pace.
-  Result<void> dropClaims(WallTime now);
-  Result<void> eachClaim(WallTime now,
-                         const std::function<void(const CounterKey&, WallTime expires)>& visit);
   // Made when the file was; keys of claims mean nothing under another.
   Result<SipKey> seed();
 

@@ -82,17 +82,6 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(LedgerFile file, const 
       new SqliteLedger(std::move(file), clock, std::move(tables), seed));
 }
 
-Result<void> SqliteLedger::restoreClaims(Counters& counters) {
-  CHECK(!thread_.joinable());
-  const WallTime wall = clock_.wallNow();
-  const Instant now = clock_.now();
-  Result<void> restored;
-  TRY(tables_->eachClaim(wall, [&](const CounterKey& key, WallTime expires) {
-    if (restored) restored = counters.restore(key, now, expires - wall);
-  }));
-  return restored;
-}
-
 void SqliteLedger::start() {
   // Signals are for the main thread: the new one inherits a mask that blocks them all.
   sigset_t all, before;
@@ -189,14 +178,6 @@ Async<Result<std::vector<LedgerStateCount>>> SqliteLedger::countByState(Loop& lo
 std::unique_ptr<LedgerWatch> SqliteLedger::watch(
     std::string kind, Loop& loop, std::function<void(const LedgerEvent&)> on_change) {
   return watchers_->add(std::move(kind), loop, std::move(on_change));
-}
-
-Async<Result<void>> SqliteLedger::record(Loop& loop, CounterKey key, WallTime expires) {
-  const Clock& clock = clock_;
-  return submit<void>(loop, 0, [key, expires, &clock](LedgerTables& tables) -> Result<void> {
-    TRY(tables.dropClaims(clock.wallNow()));
-    return tables.recordClaim(key, expires);
-  });
 }
 
 // --- the ledger's thread ---

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ledger and the claim journal in one SQLite file, on one thread of its own. Requests wait in a
+// The ledger in one SQLite file, on one thread of its own. Requests wait in a
 // bounded queue; what waits at the same time is written in one transaction and answered after its
 // commit, so that one flush of the disk serves many.
 // Thread: any (synchronised by mutex_); what is in the tables belongs to the ledger's thread.
@@ -15,14 +15,13 @@
 #include <vector>
 
 #include "proxy/base/random.h"
-#include "proxy/state/claim_journal.h"
 #include "proxy/state/ledger.h"
 #include "proxy/state/ledger_tables.h"
 #include "proxy/state/ledger_watchers.h"
 
 namespace edgehold {
 
-class SqliteLedger final : public Ledger, public ClaimJournal {
+class SqliteLedger final : public Ledger {
  public:
   // Opens and checks the file (main only). `clock` outlives the ledger. Nothing runs before
   // start(); requests wait.
@@ -30,8 +29,6 @@ class SqliteLedger final : public Ledger, public ClaimJournal {
                                                     Random& random);
   // What the counters must be seeded with so that the claims of earlier lives mean something.
   SipKey counterSeed() const { return seed_; }
-  // Puts the claims of earlier lives into `counters`. Main only, before start().
-  Result<void> restoreClaims(Counters& counters);
   void start();
   // Answers what waits, then ends the thread. Loops must not end before this.
   ~SqliteLedger() override;
@@ -47,7 +44,6 @@ class SqliteLedger final : public Ledger, public ClaimJournal {
   Async<Result<std::vector<LedgerStateCount>>> countByState(Loop& loop, std::string kind) override;
   std::unique_ptr<LedgerWatch> watch(std::string kind, Loop& loop,
                                      std::function<void(const LedgerEvent&)> on_change) override;
-  Async<Result<void>> record(Loop& loop, CounterKey key, WallTime expires) override;
 
  private:
   class Request;

@@ -166,7 +166,7 @@ TEST_F(SqliteLedgerTest, RefusesADamagedDatabase) {
 
 TEST_F(SqliteLedgerTest, RefusesADatabaseOfANewerVersion) {
   { const auto ledger = opened(); }
-  execute("PRAGMA user_version=2");
+  execute("PRAGMA user_version=3");
   EXPECT_NE(errorOfOpening().find("newer edgehold"), std::string::npos) << errorOfOpening();
 }
 
@@ -266,22 +266,44 @@ TEST_F(SqliteLedgerTest, AnswersWhatWaitsBeforeItEnds) {
   EXPECT_TRUE(loop.await(std::move(answer))->isWritten());
 }
 
-TEST_F(SqliteLedgerTest, CommittedClaimsOutliveTheProcess) {
-  const WallTime wall = kClock.wallNow();
+TEST_F(SqliteLedgerTest, KeepsItsSeedOverARestart) {
+  const SipKey first = openAt(directory.file(), 0, 11).value()->counterSeed();
+  const SipKey second = openAt(directory.file(), 0, 22).value()->counterSeed();
+  EXPECT_EQ(first.low, second.low);
+  EXPECT_EQ(first.high, second.high);
+}
+
+// What version 1 made, with a record in it.
+TEST_F(SqliteLedgerTest, BringsADatabaseOfVersionOneUpToDate) {
+  execute(R"sql(
+CREATE TABLE records (
+  id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, lane TEXT NOT NULL, state TEXT NOT NULL,
+  due INTEGER, expires INTEGER, version INTEGER NOT NULL, summary BLOB NOT NULL,
+  body BLOB NOT NULL);
+CREATE INDEX records_by_state ON records(kind, state, id);
+CREATE INDEX records_by_id ON records(kind, id);
+CREATE INDEX records_by_due ON records(kind, lane, due, id) WHERE due IS NOT NULL;
+CREATE TABLE claims (key BLOB PRIMARY KEY NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX claims_by_expiry ON claims(expires);
+CREATE TABLE settings (name TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO settings VALUES('counter_seed', x'0102030405060708090a0b0c0d0e0f10');
+INSERT INTO records VALUES('a', 'hold', 'lane', 'pending', 5, 6, 3, 's', 'b');
+PRAGMA application_id=1701078888;
+PRAGMA user_version=1;)sql");
   {
-    auto ledger = openAt(directory.file(), 0, 11).value();
-    const MemoryCounters counters(ledger->counterSeed());
-    ledger->start();
-    ASSERT_TRUE(loop.await(ledger->record(loop, counters.key({"dedupe", "kept"}), wall + 1h)));
-    ASSERT_TRUE(loop.await(ledger->record(loop, counters.key({"dedupe", "over"}), wall - 1s)));
+    const auto ledger = opened();
+    EXPECT_EQ(ledger->counterSeed().low, 0x0807060504030201u);
+    const auto kept = loop.await(ledger->get(loop, "a")).value();
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->version, 3u);
+    EXPECT_EQ(loop.await(ledger->due(loop, "hold", wallTimeFromMilliseconds(5), 9))->size(), 1u);
   }
-  const auto ledger = openAt(directory.file(), 0, 22).value();  // other randomness, same seed
-  MemoryCounters counters(ledger->counterSeed());
-  ASSERT_TRUE(ledger->restoreClaims(counters));
-  const Instant now = kClock.now();
-  EXPECT_EQ(counters.claim(counters.key({"dedupe", "kept"}), now, 1s)->state, State::kCommitted);
-  EXPECT_EQ(counters.claim(counters.key({"dedupe", "over"}), now, 1s)->state, State::kClaimed);
-  EXPECT_EQ(counters.claim(counters.key({"dedupe", "new"}), now, 1s)->state, State::kClaimed);
+  const auto connection =
+      SqliteConnection::open(directory.file(), SqliteConnection::Missing::kFail).value();
+  EXPECT_EQ(connection->queryInt("PRAGMA user_version").value(), 2);
+  EXPECT_EQ(
+      connection->queryInt("SELECT count(*) FROM sqlite_schema WHERE name LIKE 'claims%'").value(),
+      0);
 }
 
 TEST_F(SqliteLedgerTest, SeedsOfTwoFilesDiffer) {
@@ -289,20 +311,6 @@ TEST_F(SqliteLedgerTest, SeedsOfTwoFilesDiffer) {
   const auto first = openAt(directory.file(), 0, 1).value();
   const auto second = openAt(other.file(), 0, 2).value();
   EXPECT_NE(first->counterSeed().low, second->counterSeed().low);
-}
-
-TEST_F(SqliteLedgerTest, DropsClaimsThatHaveRunOut) {
-  const WallTime wall = kClock.wallNow();
-  {
-    const auto ledger = opened();
-    for (std::uint64_t i = 0; i < 20; ++i) {
-      ASSERT_TRUE(loop.await(ledger->record(loop, CounterKey{i, i}, wall - 1s)));
-    }
-    ASSERT_TRUE(loop.await(ledger->record(loop, CounterKey{99, 99}, wall + 1h)));
-  }
-  const auto connection =
-      SqliteConnection::open(directory.file(), SqliteConnection::Missing::kFail).value();
-  EXPECT_EQ(connection->queryInt("SELECT count(*) FROM claims").value(), 1);
 }
 
 }  // namespace
