@@ -51,6 +51,10 @@ void checkTarget(std::string_view text, Method method) {
   }
   checkPath(target.path);
   CHECK(isUtf8(decoded(target.query)));
+  // What goes upstream is taken again as it stands: there is nothing left to make canonical.
+  const auto again = parseTarget(target.text, method);
+  CHECK(again && again->authority.empty() && again->target.text == target.text);
+  CHECK(again->target.path == target.path && again->target.query == target.query);
   std::string joined(target.path);
   if (target.has_query) joined.append("?").append(target.query);
   CHECK(joined == target.text);

@@ -44,7 +44,8 @@ void UpstreamConnection::pauseReading(bool is_paused) {
 
 void UpstreamConnection::onTransportOpen() {
   is_open_ = true;
-  if (user_ != nullptr) user_->onConnectionOpen();
+  read();  // what is here already answers nothing
+  if (!is_lost_ && user_ != nullptr) user_->onConnectionOpen();
 }
 
 void UpstreamConnection::onTransportReadable() {
@@ -65,8 +66,8 @@ void UpstreamConnection::readOnce(std::span<char> scratch) {
   const IoResult got = transport_->receive(scratch);
   switch (got.kind) {
     case IoResult::Kind::kBytes:
-      // An answer to nothing would be taken for the answer to what is queued.
-      if (!has_spoken_ && !codec_.isReusable()) {
+      // An answer to nothing would be taken for the answer to what comes next.
+      if (!has_spoken_) {
         return lose(Error{Reason::kUpstreamMalformed, "upstream spoke before it was asked"});
       }
       has_heard_ = true;

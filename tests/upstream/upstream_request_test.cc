@@ -232,6 +232,19 @@ TEST_F(UpstreamRequestTest, NeverRepeatsAfterADeadline) {
   EXPECT_EQ(recorder.error->reason, Reason::kUpstreamTimeout);
 }
 
+TEST_F(UpstreamRequestTest, SendsNothingToAPeerThatSpeaksFirst) {
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  peer(0).to_send = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  peer(0).open();
+  loop_.settle();
+  EXPECT_EQ(peer(0).received, "");
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamMalformed);
+}
+
 TEST_F(UpstreamRequestTest, TakesNoAnswerToWhatItHasNotSent) {
   Recorder recorder;
   UpstreamRequest request(recorder);
