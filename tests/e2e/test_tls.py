@@ -15,6 +15,54 @@ class Tls(Case):
             self.assertEqual(client.sock.version(), name)
             self.assertEqual(client.ask().status, 200)
 
+    def everything(self, proxy, octets):
+        """(all that comes, whether it ended with close_notify) on a connection of its own."""
+        raw = socket.create_connection(("127.0.0.1", proxy.port), timeout=20)
+        sock = client_tls().wrap_socket(raw, server_hostname="127.0.0.1",
+                                        suppress_ragged_eofs=False)
+        self.addCleanup(sock.close)
+        sock.sendall(octets)
+        got = b""
+        try:
+            while piece := sock.recv(65536):
+                got += piece
+        except (ssl.SSLError, ConnectionError):
+            return got, False
+        return got, True
+
+    def test_answer_that_ends_with_the_connection_ends_with_close_notify(self):
+        def respond(request, connection):
+            connection.send(b"HTTP/1.1 200 OK\r\n\r\nwhole")
+            return False
+        proxy = self.edgehold(tls_config(self.upstream(respond)))
+        octets, is_ended = self.everything(proxy, b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        self.assertTrue(octets.endswith(b"\r\n\r\nwhole"), octets)
+        self.assertTrue(is_ended)
+
+    def test_answer_that_broke_off_ends_without_close_notify(self):
+        def respond(request, connection):
+            connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n")
+            return False
+        proxy = self.edgehold(tls_config(self.upstream(respond)))
+        octets, is_ended = self.everything(proxy, b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+        self.assertNotIn(b"Transfer-Encoding", octets)
+        self.assertFalse(is_ended)
+
+    def test_refusal_reaches_a_client_that_still_sends(self):
+        proxy = self.edgehold(tls_config(self.upstream()))
+        octets, is_ended = self.everything(
+            proxy, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n" + b"x" * 3000000)
+        self.assertTrue(octets.startswith(b"HTTP/1.1 413 "), octets[:100])
+        self.assertTrue(is_ended)
+
+    def test_clear_text_on_the_tls_port_gets_nothing(self):
+        upstream = self.upstream()
+        proxy = self.edgehold(tls_config(upstream))
+        client = self.client(proxy)
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.assertNotIn(b"HTTP/1.1", client.reader.rest())
+        self.assertEqual(upstream.raw, b"")
+
     def test_tls_11_is_refused(self):
         proxy = self.edgehold(tls_config(self.upstream()))
         context = client_tls(verify=False)

@@ -168,7 +168,7 @@ TEST_F(Http1ClientCodecTest, ReportsResponsesThatAreCutShort) {
     head.method_token = "GET";
     head.method = Method::kGet;
     client.sendEnd(client.sendHead(head));
-    client.receive(cut);
+    Feeder<Http1ClientCodec>(client).feedInPieces(cut, 1);
     client.receiveEnd();
     ASSERT_EQ(events.errors.size(), 1u) << cut;
     EXPECT_EQ(events.errors[0].reason, Reason::kUpstreamReset) << cut;
@@ -185,19 +185,23 @@ TEST_F(Http1ClientCodecTest, RefusesMalformedResponses) {
         "HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 100 Continue\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"}) {
-    RecordingClient events;
-    Http1ClientCodec client(events);
-    RequestHead head;
-    head.method_token = "GET";
-    head.method = Method::kGet;
-    client.sendEnd(client.sendHead(head));
-    EXPECT_EQ(client.receive(bytes), bytes.size());
-    ASSERT_EQ(events.errors.size(), 1u) << bytes;
-    EXPECT_EQ(events.errors[0].reason, Reason::kUpstreamMalformed) << bytes;
-    EXPECT_FALSE(client.isReusable());
-    client.receive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    client.receiveEnd();
-    EXPECT_EQ(events.errors.size(), 1u) << bytes;
+    for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+      RecordingClient events;
+      Http1ClientCodec client(events);
+      Feeder<Http1ClientCodec> pieces(client);
+      RequestHead head;
+      head.method_token = "GET";
+      head.method = Method::kGet;
+      client.sendEnd(client.sendHead(head));
+      pieces.feedInPieces(bytes, piece);
+      ASSERT_EQ(events.errors.size(), 1u) << bytes << " by " << piece;
+      EXPECT_EQ(events.errors[0].reason, Reason::kUpstreamMalformed) << bytes;
+      EXPECT_EQ(pieces.pendingBytes(), 0u);
+      EXPECT_FALSE(client.isReusable());
+      client.receive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+      client.receiveEnd();
+      EXPECT_EQ(events.errors.size(), 1u) << bytes;
+    }
   }
 }
 
