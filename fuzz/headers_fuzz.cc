@@ -31,7 +31,7 @@ bool isTaken(Outcome outcome) { return outcome == Outcome::kField || outcome == 
 // However little of `line` is here, it is incomplete or what it will be in the end: an error may be
 // seen early, a field only when it is whole.
 void checkPrefixes(std::string_view line, Outcome whole) {
-  for (std::size_t size = 0; size < line.size(); ++size) {
+  for (std::size_t size = 0; size < std::min<std::size_t>(line.size(), 512); ++size) {
     const Outcome part = parse(line.substr(0, size)).outcome;
     CHECK(part == Outcome::kIncomplete || (!isTaken(part) && !isTaken(whole))) << line;
   }

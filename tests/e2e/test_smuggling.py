@@ -8,6 +8,7 @@ that edgehold decided to let through, and that is the request the case expects, 
 """
 import contextlib
 import socket
+import struct
 import threading
 
 import strict_http
@@ -215,6 +216,35 @@ class Smuggling(Case):
         """Then not even a part of a request whose body goes wrong arrives."""
         self.run_all(lambda case: len(case.octets), may_begin=0,
                      filters=[{"lua_rules": {"directory": "rules"}}])
+
+    def test_client_that_leaves_at_any_byte_is_never_a_whole_request(self):
+        capture, proxy = self.start()
+        for octets in (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+                       b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                       b"5\r\nhello\r\n0\r\n\r\n"):
+            for at in range(len(octets)):
+                for is_reset in (False, True):
+                    with self.subTest("%d of %d" % (at, len(octets)), is_reset=is_reset):
+                        self.leave(proxy, octets[:at], is_reset)
+        caller = Caller(proxy.port)
+        with caller.sock:
+            caller.send(AFTER, len(AFTER))
+            self.assertEqual(caller.response().status, 200)
+        self.assertEqual(proxy.stop(), 0)  # whatever was under way is over
+        whole = [r for s in capture.streams for r in strict_http.requests_of(bytes(s))[0]]
+        self.assertEqual([r.start for r in whole], [["GET", "/after"]])
+
+    def leave(self, proxy, octets, is_reset):
+        caller = Caller(proxy.port)
+        with caller.sock:
+            caller.send(octets, len(octets) or 1, ends=not is_reset)
+            if is_reset:
+                caller.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return
+            response = caller.response()
+            if octets:
+                self.assertIn(response.status, (400, 499))
+            self.assertEqual(caller.rest(), b"")
 
     def test_there_are_as_many_cases_as_promised(self):
         self.assertGreaterEqual(len(CASES), 220)
