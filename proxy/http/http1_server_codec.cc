@@ -16,7 +16,6 @@ namespace edgehold {
 std::size_t Http1ServerCodec::receive(ByteView bytes) {
   std::size_t used = 0;
   unread_ = bytes.size();
-  is_unread_new_ = false;
   while (used < bytes.size()) {
     const std::size_t step = receiveSome(bytes.substr(used));
     used += step;
@@ -44,6 +43,7 @@ std::size_t Http1ServerCodec::receiveSome(ByteView bytes) {
 }
 
 std::size_t Http1ServerCodec::readHead(ByteView bytes) {
+  is_unread_new_ = false;
   // RFC 9112 2.2: one empty line before a request line is forgiven.
   const std::size_t skipped = bytes.starts_with("\r\n") && !is_line_skipped_ ? 2 : 0;
   if (skipped > 0) {

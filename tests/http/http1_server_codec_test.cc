@@ -100,6 +100,13 @@ TEST_F(Http1ServerCodecTest, RefusesHalfARequestThatWaitedWhenTheClientEnded) {
   EXPECT_EQ(seen.errors.size(), 1u);
 }
 
+TEST_F(Http1ServerCodecTest, RefusesHalfARequestBehindOneThatWasAnsweredAtOnce) {
+  seen.on_end = [this](StreamId stream) { answer(stream); };
+  feeder.feed(std::string(kGet) + "GET /a HT");
+  codec.receiveEnd();
+  EXPECT_EQ(seen.errors.size(), 1u);
+}
+
 TEST_F(Http1ServerCodecTest, TellsWhenACloseWouldLookWhole) {
   feeder.feed("GET / HTTP/1.0\r\nHost: h\r\n\r\n");
   EXPECT_FALSE(codec.needsReset());
