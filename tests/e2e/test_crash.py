@@ -6,8 +6,8 @@ import signal
 import time
 import unittest
 
-from crash_load import BROKEN, World, answer
-from harness import SANITIZER_MARKS, wait_for
+from crash_load import World
+from harness import wait_for
 
 KILLS = int(os.environ.get("EDGEHOLD_CRASH_KILLS", "300"))
 SECONDS = 170
