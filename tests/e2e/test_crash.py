@@ -14,8 +14,8 @@ SECONDS = 170
 KILLS_LEAST = min(KILLS, 100)  # on a machine that is busy with other things
 LIFE_SECONDS = 0.3
 MOMENTS = ["random", "upstream got it", "upstream got it for a hold", "upstream answered",
-           "upstream answered for a hold", "answer seen", "hold seen", "approval sent",
-           "approval seen", "start", "reload", "rotation"]
+           "upstream answered for a hold", "answer seen", "event acknowledged", "hold seen",
+           "approval sent", "approval seen", "start", "reload", "rotation"]
 
 
 class Crash(unittest.TestCase):
