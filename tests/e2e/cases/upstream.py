@@ -147,7 +147,7 @@ for name, octets in (
         ("bare CR", b"HTTP/1.1 200 OK\rContent-Length: 5\r\n\r\nhello"),
         ("line end before", b"\r\n" + LENGTH + b"hello"), ("blank before", b" " + LENGTH + b"hello"),
         ("two blanks", b"HTTP/1.1  200 OK" + END), ("tab", b"HTTP/1.1\t200 OK" + END),
-        ("no status", b"HTTP/1.1 OK" + END), ("no status at all", b"HTTP/1.1\r\n\r\n12345"),
+        ("no status", b"HTTP/1.1 OK" + END), ("no status at all", b"HTTP/1.1\r\n\r\n12345\r\n"),
         ("status of two digits", b"HTTP/1.1 20 OK" + END), ("status of four", b"HTTP/1.1 2000 OK" + END),
         ("status 099", b"HTTP/1.1 099 X" + END), ("status 600", b"HTTP/1.1 600 X" + END),
         ("status with a sign", b"HTTP/1.1 +20 X" + END), ("status in letters", b"HTTP/1.1 2OO X" + END),
