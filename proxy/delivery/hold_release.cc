@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kSweepRecords = 100;
 constexpr int kSweepsPerCount = 10;
+constexpr Duration kJump = std::chrono::seconds(5);  // more than a clock is slewed between sweeps
 
 bool isIn(const LedgerRecord& kept, HoldState state) { return kept.state == holdStateName(state); }
 
@@ -47,14 +48,24 @@ HoldRelease::~HoldRelease() = default;
 
 void HoldRelease::sweep() {
   sweep_timer_->arm(limits::kHoldSweepInterval);
+  watchWallClock();
   if (!is_started_) return settleInterrupted();
   if (--sweeps_until_count_ <= 0) countStates();
   for (const RunPointer& run : std::exchange(unwritten_, {})) writeEnd(run);
-  ledger_.due(loop_, std::string(kHoldKind), loop_.clock().wallNow(), kSweepRecords)
+  ledger_.due(loop_, std::string(kHoldKind), now(), kSweepRecords)
       .detach(whileAlive([this](Result<std::vector<LedgerRecord>> rows) {
         if (!rows) return;  // the next sweep asks again
         for (const LedgerRecord& row : *rows) attend(row);
       }));
+}
+
+void HoldRelease::watchWallClock() {
+  const Duration ahead = holds_.time().wallAhead(loop_.clock());
+  if (ahead - wall_ahead_ < kJump && wall_ahead_ - ahead < kJump) return;
+  LOG(ERROR) << "the wall clock jumped by "
+             << std::chrono::duration_cast<std::chrono::seconds>(ahead - wall_ahead_).count()
+             << " s; holds keep their terms, but signed times are judged by it";
+  wall_ahead_ = ahead;
 }
 
 void HoldRelease::countStates() {
@@ -86,9 +97,7 @@ void HoldRelease::settleInterrupted() {
                 run->kept = **got;
                 run->summary = summaryIn(run->kept);
                 settle(run, HoldState::kUnknown,
-                       {.reason = Reason::kHoldOutcomeUnknown,
-                        .answer = {},
-                        .now = loop_.clock().wallNow()});
+                       {.reason = Reason::kHoldOutcomeUnknown, .answer = {}, .now = this->now()});
               }));
         }
       }));
@@ -108,7 +117,7 @@ void HoldRelease::attend(const LedgerRecord& row) {
 
 void HoldRelease::expire(const std::string& id) {
   ledger_.get(loop_, id).detach(whileAlive([this](const Result<std::optional<LedgerRecord>>& got) {
-    const WallTime now = loop_.clock().wallNow();
+    const WallTime now = this->now();
     if (!got || !*got || !isIn(**got, HoldState::kPending)) return;
     if (!(*got)->expires || *(*got)->expires > now) return;
     auto change = settlingChange(**got, summaryIn(**got), HoldState::kExpired,
@@ -136,7 +145,7 @@ void HoldRelease::begin(const std::string& id) {
 }
 
 void HoldRelease::claim(const RunPointer& run) {
-  const WallTime now = loop_.clock().wallNow();
+  const WallTime now = this->now();
   auto summary = parseHoldSummary(run->kept.summary);
   auto request = verifiedRequest(run->kept);
   if (!summary || !request) {
@@ -158,10 +167,11 @@ void HoldRelease::claim(const RunPointer& run) {
   change.due.emplace(std::nullopt);
   ledger_.compareAndSet(loop_, std::move(change))
       .detach(whileAlive([this, run, request = std::move(*request)](Result<LedgerWrite> written) {
-        // After an error nobody knows whether it is written: then it is not sent. At worst it stays
-        // `executing`, is shown as that, and is `unknown` after the next start.
-        if (!written || !written->isWritten()) return finish(run);
-        run->kept.version = written->version;
+        if (written && !written->isWritten()) return finish(run);
+        // After an error nobody knows whether it is written: then it is not sent, and goes back to
+        // `approved` should it be.
+        run->kept.version = written ? written->version : run->kept.version + 1;
+        if (!written) return giveBack(run);
         execute(run, request);
       }));
 }
@@ -177,7 +187,7 @@ void HoldRelease::execute(const RunPointer& run, StoredRequest request) {
 }
 
 void HoldRelease::onExecuted(const RunPointer& run, ExecutionResult result) {
-  const WallTime now = loop_.clock().wallNow();
+  const WallTime now = this->now();
   if (result.reason == Reason::kReleased) {
     if (result.answer.body.size() > limits::kHoldAnswerBytesMax) {
       result.answer.body.resize(limits::kHoldAnswerBytesMax);
@@ -193,11 +203,15 @@ void HoldRelease::onExecuted(const RunPointer& run, ExecutionResult result) {
   if (result.reason != Reason::kDraining) {
     return settle(run, HoldState::kFailed, {.reason = result.reason, .answer = {}, .now = now});
   }
-  // Nothing has left: whoever runs next takes it.
+  giveBack(run);  // whoever runs next takes it
+}
+
+// Of what was claimed nothing has left.
+void HoldRelease::giveBack(const RunPointer& run) {
   run->end.id = run->kept.id;
   run->end.expected_version = run->kept.version;
   run->end.state = holdStateName(HoldState::kApproved);
-  run->end.due.emplace(now + limits::kHoldSweepInterval);
+  run->end.due.emplace(now() + limits::kHoldSweepInterval);
   writeEnd(run);
 }
 
@@ -213,7 +227,8 @@ void HoldRelease::writeEnd(const RunPointer& run) {
           unwritten_.push_back(run);  // it stays busy: nobody begins it again
           return;
         }
-        if (!written->isWritten()) {
+        // Not even claimed, when it is approved still.
+        if (!written->isWritten() && run->end.state != holdStateName(HoldState::kApproved)) {
           LOG(ERROR) << run->kept.id << ": somebody else changed it; it should have become "
                      << run->end.state;
         }

@@ -56,6 +56,8 @@ class HoldRelease {
   // At the start.
   void settleInterrupted();
   void countStates();
+  void watchWallClock();
+  WallTime now() const { return holds_.time().at(loop_.clock()); }
   // Every kHoldSweepInterval.
   void sweep();
   void attend(const LedgerRecord& row);
@@ -65,6 +67,7 @@ class HoldRelease {
   void claim(const RunPointer& run);
   void execute(const RunPointer& run, StoredRequest request);
   void onExecuted(const RunPointer& run, ExecutionResult result);
+  void giveBack(const RunPointer& run);
   void settle(const RunPointer& run, HoldState state, const Settling& settling);
   void writeEnd(const RunPointer& run);
   void finish(const RunPointer& run);
@@ -86,6 +89,7 @@ class HoldRelease {
   std::unique_ptr<LedgerWatch> watch_;
   bool is_started_ = false;            // no `executing` of an earlier life is left
   std::size_t interrupted_ = 0;        // of them, how many are being settled
+  Duration wall_ahead_{};              // of the time that holds go by, when last looked at
   int sweeps_until_count_ = 0;         // counting is dearer than sweeping
   std::set<std::string> busy_;         // at most limits::kHoldsReleasingMax
   std::vector<RunPointer> unwritten_;  // ended, but the ledger could not be written

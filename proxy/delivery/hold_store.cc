@@ -56,20 +56,21 @@ Result<HoldDetails> detailsOf(const LedgerRecord& kept) {
   return details;
 }
 
-Result<HoldFate> fateOf(const LedgerRecord& kept, const std::string& token, WallTime now) {
+Result<HoldFate> fateOf(const LedgerRecord& kept, const std::string& token, const Clock& clock,
+                        const SteadyTime& time) {
   TRY_ASSIGN(HoldRecord record, parseHoldRecord(kept.body));
   if (!constantTimeEqual(bytesOf(record.token_hash), bytesOf(sha256(token)))) {
     return fail(Reason::kHoldNotFound);
   }
   HoldFate fate;
   TRY_ASSIGN(fate.state, stateOf(kept));
-  if (fate.state == HoldState::kPending && isPast(kept, now)) {
+  if (fate.state == HoldState::kPending && isPast(kept, time.at(clock))) {
     fate.state = HoldState::kExpired;
     record.reason = Reason::kHoldExpired;
   }
   // Approved or not is the approver's business until there is an answer.
   fate.reason = isSettled(fate.state) ? record.reason : Reason::kHoldPending;
-  fate.expires = kept.expires.value_or(WallTime{});
+  if (kept.expires) fate.expires = *kept.expires + time.wallAhead(clock);
   fate.answer = std::move(record.answer);
   return fate;
 }
@@ -118,7 +119,8 @@ LedgerChange settlingChange(const LedgerRecord& kept, HoldSummary summary, HoldS
 }
 
 Result<HoldStore::Ruled> HoldStore::rule(const LedgerRecord& kept, const HoldRuling& ruling,
-                                         HoldState state, WallTime now) {
+                                         HoldState state, const Clock& clock) const {
+  const WallTime now = time_.at(clock);
   Ruled ruled;
   TRY_ASSIGN(ruled.entry, entryOf(kept));
   HoldEntry& entry = ruled.entry;
@@ -132,7 +134,7 @@ Result<HoldStore::Ruled> HoldStore::rule(const LedgerRecord& kept, const HoldRul
   entry.state = state;
   entry.summary.decided_by = ruling.by;
   entry.summary.decided_reason = ruling.reason;
-  entry.summary.decided_at_ms = unixMilliseconds(now);
+  entry.summary.decided_at_ms = unixMilliseconds(clock.wallNow());
   if (state == HoldState::kDenied) {
     ruled.change = settlingChange(kept, entry.summary, state,
                                   {.reason = Reason::kHoldDenied, .answer = {}, .now = now});
@@ -169,7 +171,7 @@ Async<Result<HoldTicket>> HoldStore::hold(const Exchange& exchange, const HoldTe
   kept.id = ticket.approval_id;
   kept.lane = record.request.principal.empty() ? record.request.route : record.request.principal;
   kept.state = holdStateName(HoldState::kPending);
-  kept.due = kept.expires = ticket.expires;
+  kept.due = kept.expires = time_.at(loop.clock()) + terms.ttl;
   kept.summary = writeHoldSummary(summaryOf(record, unixMilliseconds(ticket.expires)));
   kept.body = encodeHoldRecord(record);
 
@@ -226,10 +228,10 @@ Async<Result<HoldDetails>> HoldStore::show(Loop& loop, std::string id) {
 Async<Result<HoldFate>> HoldStore::findByToken(Loop& loop, std::string id, std::string token) {
   auto [async, resolver] = Async<Result<HoldFate>>::make();
   ledger_.get(loop, std::move(id))
-      .detach([&loop, resolver = resolver,
+      .detach([this, &loop, resolver = resolver,
                token = std::move(token)](Result<std::optional<LedgerRecord>> got) {
         const auto kept = foundHold(std::move(got));
-        resolver.resolve(kept ? fateOf(*kept, token, loop.clock().wallNow()) : fail(kept.error()));
+        resolver.resolve(kept ? fateOf(*kept, token, loop.clock(), time_) : fail(kept.error()));
       });
   return std::move(async);
 }
@@ -253,7 +255,7 @@ Async<Result<HoldEntry>> HoldStore::decide(Loop& loop, std::string id, HoldRulin
                state](Result<std::optional<LedgerRecord>> got) mutable {
         const auto kept = foundHold(std::move(got));
         if (!kept) return resolver.resolve(fail(kept.error()));
-        auto ruled = rule(*kept, ruling, state, loop.clock().wallNow());
+        auto ruled = rule(*kept, ruling, state, loop.clock());
         if (!ruled) return resolver.resolve(fail(std::move(ruled).error()));
         write(loop, std::move(*ruled), resolver);
       });

@@ -21,6 +21,7 @@
 #include "proxy/exchange/hold_desk.h"
 #include "proxy/observe/exposition.h"
 #include "proxy/state/ledger.h"
+#include "proxy/state/steady_time.h"
 
 namespace edgehold {
 
@@ -62,8 +63,10 @@ struct HoldFate {
 
 class HoldStore final : public HoldDesk {
  public:
-  // REQUIRES: the ledger outlives the store.
-  explicit HoldStore(Ledger& ledger) : ledger_(ledger) {}
+  // Holds expire by `time`. REQUIRES: the ledger outlives the store.
+  explicit HoldStore(Ledger& ledger, SteadyTime time = {}) : ledger_(ledger), time_(time) {}
+
+  const SteadyTime& time() const { return time_; }
 
   // kOverloaded past limits::kHoldsPendingMax.
   Async<Result<HoldTicket>> hold(const Exchange& exchange, const HoldTerms& terms, Loop& loop,
@@ -93,11 +96,12 @@ class HoldStore final : public HoldDesk {
     LedgerChange change;
   };
   Async<Result<HoldEntry>> decide(Loop& loop, std::string id, HoldRuling ruling, HoldState state);
-  static Result<Ruled> rule(const LedgerRecord& kept, const HoldRuling& ruling, HoldState state,
-                            WallTime now);
+  Result<Ruled> rule(const LedgerRecord& kept, const HoldRuling& ruling, HoldState state,
+                     const Clock& clock) const;
   void write(Loop& loop, Ruled ruled, const Resolver<Result<HoldEntry>>& resolver);
 
   Ledger& ledger_;
+  const SteadyTime time_;
   std::atomic<std::int64_t> pending_{0};
   std::array<std::atomic<std::uint64_t>, 8> counts_{};  // by HoldState
 };

@@ -85,16 +85,22 @@ void AuditFile::use(std::shared_ptr<SyncedFile> file, WallTime now) {
   file_ = std::move(file);
 }
 
-Result<void> AuditFile::record(const OperatorAct& act, WallTime now) {
+Result<void> AuditFile::record(const OperatorAct& act, WallTime now, bool is_durable) {
   std::string line;
   appendOperatorAct(line, act, now);
-  AppendReport report = append(line, now, /*is_durable=*/true);
-  if (report.error) return tl::unexpected(std::move(*report.error));
-  return {};
+  AppendReport report = append(line, now, is_durable);
+  if (!report.error) return {};
+  const std::lock_guard lock(mutex_);
+  if (owed_.size() + line.size() <= limits::kAuditBufferBytesMax) owed_ += line;
+  return tl::unexpected(std::move(*report.error));
 }
 
 Result<void> AuditFile::reopen(WallTime now) {
   auto opened = openLive();
+  {
+    const std::lock_guard lock(mutex_);
+    is_reopening_ = !opened;
+  }
   if (!opened) return fail(noteFailure(opened.error().message));
   {
     const std::lock_guard lock(mutex_);
@@ -102,6 +108,21 @@ Result<void> AuditFile::reopen(WallTime now) {
   }
   noteSuccess();
   return {};
+}
+
+void AuditFile::probe(WallTime now) {
+  if (isHealthy()) return;
+  std::string owed;
+  bool is_reopening = false;
+  {
+    const std::lock_guard lock(mutex_);
+    owed = std::exchange(owed_, {});
+    is_reopening = is_reopening_;
+  }
+  if (is_reopening) (void)reopen(now);
+  if (owed.empty() || !append(owed, now, /*is_durable=*/true).error) return;
+  const std::lock_guard lock(mutex_);
+  owed_.insert(0, owed);
 }
 
 void AuditFile::adopt(const AuditSpec& spec) {
@@ -124,7 +145,11 @@ AppendReport AuditFile::append(ByteView lines, WallTime now, bool is_durable) {
   }
   if (!report.error && (is_durable || durability_ == AuditSpec::Durability::kDisk)) {
     const int number = file->syncUpTo(written, path_);
-    if (number != 0) report.error = noteFailure(failureText(path_, "sync", number));
+    if (number != 0) {
+      // The kernel may drop what it could not write: all of it goes into the next file again.
+      report.bytes = 0;
+      report.error = noteFailure(failureText(path_, "sync", number));
+    }
   }
   if (!report.error) noteSuccess();
   return report;
@@ -156,12 +181,14 @@ AppendReport AuditFile::write(ByteView lines) {
 }
 
 bool AuditFile::isRotationDue(std::size_t bytes, WallTime now) const {
-  if (path_ == kStandardOutput || file_bytes_ == 0) return false;
+  if (path_ == kStandardOutput) return false;
   // A rotation that failed is tried again later, not at every write.
   if (rotation_failed_ && now - *rotation_failed_ < limits::kAuditRetryInterval &&
       now >= *rotation_failed_) {
     return false;
   }
+  if (file_->isBroken()) return true;
+  if (file_bytes_ == 0) return false;
   // Forward only: a clock that jumps back must not cut a file at every write.
   if (rotate_daily_ && unixDay(now) > file_day_) return true;
   return rotate_bytes_ > 0 && file_bytes_ + bytes > rotate_bytes_;

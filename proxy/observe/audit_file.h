@@ -41,9 +41,13 @@ class AuditFile {
   // With Durability::kDisk, or `is_durable`, it is on the disk when this returns without error.
   AppendReport append(ByteView lines, WallTime now, bool is_durable = false);
 
-  // Writes what an operator did as one line, on the disk when this returns without error. For the
-  // main thread: it waits for the disk.
-  Result<void> record(const OperatorAct& act, WallTime now);
+  // Writes what an operator did as one line, on the disk when this returns without error; after an
+  // error it is kept for probe(). For the main thread: it waits for the disk.
+  Result<void> record(const OperatorAct& act, WallTime now, bool is_durable = true);
+
+  // While the file is not healthy: tries again what no worker does, the records of operators and
+  // the opening that failed. From time to time, on main.
+  void probe(WallTime now);
 
   // Opens the path anew (SIGUSR1, after somebody else moved the file). The old file stays in use
   // when that fails.
@@ -85,6 +89,8 @@ class AuditFile {
   std::int64_t file_day_ = 0;                // guarded by mutex_; days since the epoch
   bool is_line_torn_ = false;                // guarded by mutex_; the file ends inside a line
   std::optional<WallTime> rotation_failed_;  // guarded by mutex_
+  std::string owed_;                         // guarded by mutex_; lines of operators
+  bool is_reopening_ = false;                // guarded by mutex_; the last reopen() failed
   std::size_t rotate_bytes_;                 // guarded by mutex_
   bool rotate_daily_;                        // guarded by mutex_
   int retention_days_;                       // guarded by mutex_

@@ -46,6 +46,7 @@ Result<void> AuditLog::record(const Exchange& exchange, std::string_view policy_
 }
 
 Result<void> AuditLog::write(bool is_durable) {
+  is_durable |= owes_sync_;
   if (buffer_.empty() && !is_durable) return {};
   const AppendReport report = file_.append(buffer_, loop_.clock().wallNow(), is_durable);
   dropWritten(report.bytes);

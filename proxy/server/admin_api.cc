@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "proxy/base/json_tree.h"
+#include "proxy/observe/audit_record.h"
 #include "proxy/observe/civil_time.h"
 #include "proxy/observe/exposition.h"
 #include "proxy/observe/metrics.h"
@@ -67,7 +68,13 @@ bool isMethodOf(const PageRow& row, Method method) {
 
 Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
   if (AdminApprovals::serves(request.path)) {
-    return AdminApprovals::answer(request, operations_.holds(), loop_);
+    // What could not be recorded must not be decided.
+    if (request.method == Method::kPost && !operations_.status().is_audit_healthy) {
+      return now(adminProblem(Reason::kStoreUnavailable, "the audit log cannot be written"));
+    }
+    return AdminApprovals::answer(
+        request, operations_.holds(), loop_,
+        [this](const OperatorAct& act) { return operations_.record(act); });
   }
   const PageRow* const row = pageAt(request.path);
   if (row == nullptr) return now(adminProblem(Reason::kRouteNotFound, "no such admin path"));
@@ -77,7 +84,7 @@ Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
     case Page::kLive:
       return now(yesOrNo(true, "live", ""));
     case Page::kReady:
-      return now(yesOrNo(operations_.isReady(), "ready", "not ready"));
+      return now(readiness());
     case Page::kStarted:
       return now(yesOrNo(operations_.isStarted(), "started", "starting"));
     case Page::kMetrics:
@@ -88,6 +95,13 @@ Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
       return now(reload());
   }
   return now(adminProblem(Reason::kInternalError, {}));
+}
+
+AdminAnswer AdminApi::readiness() const {
+  if (operations_.isReady()) return yesOrNo(true, "ready", "");
+  std::string text = "not ready";
+  for (const std::string& trouble : operations_.status().troubles) text += "\n" + trouble;
+  return yesOrNo(false, "", text);
 }
 
 AdminAnswer AdminApi::status() const {
@@ -106,6 +120,7 @@ AdminAnswer AdminApi::status() const {
   if (!status.is_last_reload_ok) tree["last_reload"]["error"] = status.last_reload_error;
   tree["audit_file"] = status.audit_file;
   tree["is_audit_healthy"] = status.is_audit_healthy;
+  if (!status.troubles.empty()) tree["troubles"] = listOf(status.troubles);
   tree["warnings"] = listOf(status.warnings);
   return adminJson(tree);
 }

@@ -19,6 +19,7 @@ class AdminApi {
   Async<AdminAnswer> answer(const AdminRequest& request);
 
  private:
+  AdminAnswer readiness() const;
   AdminAnswer status() const;
   AdminAnswer reload();
 

@@ -12,6 +12,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/delivery/hold_store.h"
+#include "proxy/observe/audit_record.h"
 #include "proxy/observe/civil_time.h"
 
 namespace edgehold {
@@ -205,28 +206,61 @@ Result<HoldRuling> rulingOf(const AdminRequest& request) {
   return ruling;
 }
 
-Answer decide(const AdminRequest& request, const Place& place, HoldStore& holds, Loop& loop) {
+// A ruling and what is recorded of it.
+struct Act {
+  std::string id;
+  bool is_approval = false;
+  HoldRuling ruling;
+
+  OperatorAct recordOf(const Result<HoldEntry>& decided) const {
+    OperatorAct act;
+    act.who = ruling.by;
+    act.act = is_approval ? "approval.approve" : "approval.deny";
+    act.target = id;
+    act.why = ruling.reason;
+    act.outcome = decided ? "taken" : "refused";
+    if (decided) act.request_id = decided->summary.request_id;
+    act.reason =
+        decided ? (is_approval ? Reason::kAllowed : Reason::kHoldDenied) : decided.error().reason;
+    return act;
+  }
+};
+
+AdminAnswer answerTo(const Act& act, const Result<HoldEntry>& decided,
+                     const AdminApprovals::Record& record) {
+  const auto recorded = record(act.recordOf(decided));
+  if (!decided) return problemOf(decided.error());
+  if (recorded) return adminJson(treeOf(*decided));
+  return adminProblem(Reason::kStoreUnavailable,
+                      "it is " + std::string(holdStateName(decided->state)) +
+                          ", but the audit log could not be written: " + recorded.error().message);
+}
+
+Answer decide(const AdminRequest& request, const Place& place, HoldStore& holds, Loop& loop,
+              AdminApprovals::Record record) {
   auto ruling = rulingOf(request);
   if (!ruling) return now(problemOf(ruling.error()));
+  Act act{place.id, place.ruling == "approve", *ruling};
   auto [async, resolver] = Answer::make();
   auto decided = place.ruling == "approve" ? holds.approve(loop, place.id, std::move(*ruling))
                                            : holds.deny(loop, place.id, std::move(*ruling));
-  std::move(decided).detach([resolver = resolver](const Result<HoldEntry>& entry) {
-    resolver.resolve(entry ? adminJson(treeOf(*entry)) : problemOf(entry.error()));
+  std::move(decided).detach([resolver = resolver, act = std::move(act),
+                             record = std::move(record)](const Result<HoldEntry>& entry) {
+    resolver.resolve(answerTo(act, entry, record));
   });
   return std::move(async);
 }
 
 }  // namespace
 
-Async<AdminAnswer> AdminApprovals::answer(const AdminRequest& request, HoldStore& holds,
-                                          Loop& loop) {
+Async<AdminAnswer> AdminApprovals::answer(const AdminRequest& request, HoldStore& holds, Loop& loop,
+                                          Record record) {
   const auto place = placeOf(request.path);
   if (!place) return problemNow(Reason::kRouteNotFound, "no such admin path");
   const bool is_read = request.method == Method::kGet || request.method == Method::kHead;
   if (!place->ruling.empty()) {
     if (request.method != Method::kPost) return now(adminWrongMethod("POST"));
-    return decide(request, *place, holds, loop);
+    return decide(request, *place, holds, loop, std::move(record));
   }
   if (!is_read) return now(adminWrongMethod("GET, HEAD"));
   return place->id.empty() ? list(request, holds, loop) : show(place->id, holds, loop);

@@ -54,6 +54,7 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     if (connection_.station_.isDraining()) codec().drain();
     codec().sendHead(id_, head, for_head);
     connection_.owes_record_ = true;  // a claim, if not a record yet
+    if (head.status < 400) connection_.needs_record_ = true;
     connection_.flushLater();
   }
   void sendBody(ByteView chunk) override {
@@ -69,7 +70,12 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     connection_.flushLater();
   }
   std::size_t queuedBytes() override { return codec().pull().size(); }
-  void onExchangeDone(const Decision&) override { connection_.endStream(*this); }
+  void onExchangeDone(const Decision& decision) override {
+    // While nothing can be recorded this is the one thing that is said: nothing was done.
+    const bool is_excuse = decision.reason == Reason::kStoreUnavailable && !decision.was_forwarded;
+    if (!is_excuse) connection_.needs_record_ = true;
+    connection_.endStream(*this);
+  }
 
  private:
   ServerCodec& codec() { return *connection_.codec_; }
@@ -195,7 +201,8 @@ void ClientConnection::onTurnEnd() {
 void ClientConnection::flush() {
   Buffer& output = codec_->pull();
   // Law 1 before politeness: what was decided but not recorded is not answered.
-  if (std::exchange(owes_record_, false) && !station_.flushRecords()) return close();
+  const bool is_recorded = !std::exchange(owes_record_, false) || station_.flushRecords();
+  if (std::exchange(needs_record_, false) && !is_recorded) return close();
   const bool had_output = !output.empty();
   while (!output.empty()) {
     const IoResult sent = transport_->send(output.view());

@@ -16,6 +16,7 @@
 namespace edgehold {
 
 class HoldStore;
+struct OperatorAct;
 class MetricsRegistry;
 
 struct ReloadReport {
@@ -39,6 +40,7 @@ struct ServerStatus {
   WallTime last_reload{};
   std::string audit_file;
   bool is_audit_healthy = true;
+  std::vector<std::string> troubles;  // of the stores: why what must be kept is refused
   std::vector<std::string> warnings;  // of the policy in force
 };
 
@@ -52,6 +54,8 @@ class Operations {
   virtual bool isReady() const = 0;    // /readyz: started, not draining, audit and store writable
   virtual HoldStore& holds() = 0;
   virtual const MetricsRegistry& metrics() const = 0;
+  // Leaves an audit record, on the disk when this returns without error. kStoreUnavailable.
+  virtual Result<void> record(OperatorAct act) = 0;
 };
 
 }  // namespace edgehold

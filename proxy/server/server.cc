@@ -43,6 +43,7 @@ Server::Server(const Options& options, const LoadTools& tools)
       metrics_(options.program_version) {}
 
 Server::~Server() {
+  expiries_.reset();
   release_.reset();  // sends nothing more to workers that are about to end
   admin_.reset();
   for (const auto& worker : workers_) worker->stop();
@@ -83,11 +84,13 @@ Result<void> Server::openState() {
   ledger_ = std::move(ledger);
   TRY_ASSIGN(audit_, AuditFile::open(policy.audit(), tools_.clock.wallNow()));
   audit_->removeExpired(tools_.clock.wallNow());
-  holds_ = std::make_unique<HoldStore>(*ledger_);
+  health_ = std::make_unique<StoreHealth>(loop_, *audit_, *ledger_, *claims_);
+  holds_ = std::make_unique<HoldStore>(*ledger_, ledger_->steadyTime(bootIdentity()));
   status_page_ = std::make_unique<StatusPage>(*holds_);
   metrics_.addCollector([this](Exposition& out) {
     audit_->render(out);
     holds_->render(out);
+    health_->render(out);
   });
   return {};
 }
@@ -124,6 +127,9 @@ void Server::startWorkers() {
   ledger_->start();
   for (const auto& worker : workers_) worker->start();
   release_ = std::make_unique<HoldRelease>(loop_, *holds_, *ledger_, *workers_.front());
+  expiries_ = ledger_->watch(std::string(kHoldKind), loop_, [this](const LedgerEvent& event) {
+    if (event.state == holdStateName(HoldState::kExpired)) recordExpiry(event.id);
+  });
   hourly_ = loop_.makeTimer([this] { everyHour(); });
   hourly_->arm(kHousekeepingInterval);
   metrics_.reloadSucceeded(tools_.clock.wallNow(), serving_->policy->version());
@@ -151,10 +157,32 @@ ServerStatus Server::status() const {
           .last_reload = last_reload_,
           .audit_file = policy.audit().path,
           .is_audit_healthy = audit_->isHealthy(),
+          .troubles = health_->troubles(),
           .warnings = policy.warnings()};
 }
 
-bool Server::isReady() const { return is_started_ && !is_draining_ && audit_->isHealthy(); }
+bool Server::isReady() const { return is_started_ && !is_draining_ && health_->isHealthy(); }
+
+Result<void> Server::record(OperatorAct act) {
+  act.policy = serving_->policy->version();
+  return audit_->record(act, tools_.clock.wallNow());
+}
+
+// Silence was an answer too. Nobody waits for its record, so that it needs no sync of its own.
+void Server::recordExpiry(const std::string& id) {
+  holds_->show(loop_, id).detach([this, id](const Result<HoldDetails>& hold) {
+    OperatorAct act;
+    act.who = "edgehold";
+    act.act = "approval.expire";
+    act.target = id;
+    act.outcome = "taken";
+    act.why = "nobody decided in time";
+    if (hold) act.request_id = hold->entry.summary.request_id;
+    act.policy = serving_->policy->version();
+    act.reason = Reason::kHoldExpired;
+    (void)audit_->record(act, tools_.clock.wallNow(), /*is_durable=*/false);
+  });
+}
 
 ReloadReport Server::reloadBecause(std::string_view cause) {
   ReloadReport report;

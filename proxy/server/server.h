@@ -25,6 +25,7 @@
 #include "proxy/server/operations.h"
 #include "proxy/server/serving.h"
 #include "proxy/server/status_page.h"
+#include "proxy/server/store_health.h"
 #include "proxy/server/worker.h"
 #include "proxy/state/memory_counters.h"
 #include "proxy/state/sqlite_ledger.h"
@@ -62,12 +63,14 @@ class Server final : private Operations {
   bool isReady() const override;
   HoldStore& holds() override { return *holds_; }
   const MetricsRegistry& metrics() const override { return metrics_; }
+  Result<void> record(OperatorAct act) override;
 
   ReloadReport reloadBecause(std::string_view cause);
   void finishReload(std::shared_ptr<const Serving> next, ReloadReport& report);
   void onSignal(int number);
   void drain();
   void onWorkerDrained();
+  void recordExpiry(const std::string& id);
   void everyHour();
 
   const Options options_;
@@ -84,10 +87,12 @@ class Server final : private Operations {
   std::unique_ptr<MemoryCounters> counters_;
   std::unique_ptr<ClaimJournal> claims_;
   std::unique_ptr<SqliteLedger> ledger_;
+  std::unique_ptr<StoreHealth> health_;
   std::unique_ptr<HoldStore> holds_;
   std::unique_ptr<StatusPage> status_page_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HoldRelease> release_;
+  std::unique_ptr<LedgerWatch> expiries_;
   std::unique_ptr<Admin> admin_;
   PolicyWatcher watcher_{loop_, [this] { reloadBecause("watch"); }};
   std::unique_ptr<Timer> drain_deadline_;

@@ -3,6 +3,9 @@
 // Thread: main only (at start).
 #include "proxy/state/ledger_schema.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "proxy/base/strings.h"
 
 namespace edgehold {
@@ -43,14 +46,31 @@ constexpr char kRestore[] =
 
 }  // namespace
 
+Result<bool> checkLedgerFiles(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::exists(status)) {
+    if (!std::filesystem::is_regular_file(status)) {
+      return refuse(path, "is not a file", "move it away, or name another state.directory");
+    }
+    if (std::filesystem::file_size(path, error) == 0 && !error) {
+      return refuse(path, "is empty", kRestore);
+    }
+    return true;
+  }
+  if (std::filesystem::file_size(path + "-wal", error) > 0 && !error) {
+    return refuse(path, "is missing, but its log `" + path + "-wal` is there",
+                  "restore both from a copy, or move the log away too");
+  }
+  return false;
+}
+
 Result<void> checkLedgerDatabase(SqliteConnection& connection, const std::string& path) {
   const Result<std::string> check = connection.queryText("PRAGMA quick_check(1)");
   if (!check) return refuse(path, "cannot be read (" + check.error().message + ")", kRestore);
   if (*check != "ok") return refuse(path, "is damaged (" + *check + ")", kRestore);
-  TRY_ASSIGN(const std::int64_t tables, connection.queryInt("SELECT count(*) FROM sqlite_schema"));
   TRY_ASSIGN(const std::int64_t application, connection.queryInt("PRAGMA application_id"));
   TRY_ASSIGN(const std::int64_t version, connection.queryInt("PRAGMA user_version"));
-  if (tables == 0 && version == 0) return {};
   if (application != kApplicationId) {
     return refuse(path, "belongs to another program", "name another file");
   }

@@ -13,6 +13,9 @@ namespace edgehold {
 
 inline constexpr std::int64_t kLedgerSchemaVersion = 2;
 
+// Whether the database is there. Refuses what a lost or emptied one looks like: both would be a
+// reset that nobody asked for.
+Result<bool> checkLedgerFiles(const std::string& path);
 // Refuses a damaged, foreign or newer database with a message that says what to do.
 Result<void> checkLedgerDatabase(SqliteConnection& connection, const std::string& path);
 // Creates the tables in an empty database and brings those of an older version up to date, in one

@@ -4,10 +4,18 @@
 #include "proxy/state/ledger_tables.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
+#include <unistd.h>
+
 #include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
+#include "proxy/base/synced_file.h"
+#include "proxy/state/boot_identity.h"
 #include "proxy/state/ledger_schema.h"
 
 namespace edgehold {
@@ -79,12 +87,14 @@ struct LedgerTables::Statements {
                    " WHERE kind=?1 AND due<=?2 ORDER BY turn, due_at, name LIMIT ?3)"
                    " JOIN records ON records.rowid=number ORDER BY turn, due_at, name"),
         count(c, "SELECT state, count(*) FROM records WHERE kind=?1 GROUP BY state ORDER BY state"),
+        undo(c, "DELETE FROM records WHERE id=?1 AND version=1"),
+        probe(c, "REPLACE INTO settings VALUES('probe', randomblob(4096))"),
         seed(c, "SELECT value FROM settings WHERE name='counter_seed'"),
         begin(c, "BEGIN"),
         commit(c, "COMMIT") {}
 
-  SqliteStatement insert, header, change, erase, get, list, list_state, due, count, seed, begin,
-      commit;
+  SqliteStatement insert, header, change, erase, get, list, list_state, due, count, undo, probe,
+      seed, begin, commit;
 };
 
 LedgerTables::LedgerTables(std::unique_ptr<SqliteConnection> connection)
@@ -92,13 +102,8 @@ LedgerTables::LedgerTables(std::unique_ptr<SqliteConnection> connection)
 
 LedgerTables::~LedgerTables() = default;
 
-Result<std::unique_ptr<SqliteConnection>> LedgerTables::connect(const LedgerFile& file,
-                                                                SqliteConnection::Missing missing) {
-  TRY_ASSIGN(auto connection, SqliteConnection::open(file.path, missing));
-  // A check of the whole file is for the start; after an error the file is as it was.
-  if (missing == SqliteConnection::Missing::kCreate) {
-    TRY(checkLedgerDatabase(*connection, file.path));
-  }
+Result<std::unique_ptr<SqliteConnection>> LedgerTables::connect(const LedgerFile& file) {
+  TRY_ASSIGN(auto connection, SqliteConnection::open(file.path, SqliteConnection::Missing::kFail));
   TRY_ASSIGN(const std::string mode, connection->queryText("PRAGMA journal_mode=WAL"));
   if (mode != "wal") {
     return fail(Reason::kStoreUnavailable,
@@ -114,19 +119,55 @@ Result<std::unique_ptr<SqliteConnection>> LedgerTables::connect(const LedgerFile
   return connection;
 }
 
+// A database has its name once it is whole: one that is empty was not made so by us.
+Result<void> LedgerTables::createWhole(const LedgerFile& file, Random& random) {
+  const std::string unfinished = file.path + ".new";
+  for (const char* suffix : {"", "-journal", "-wal", "-shm"}) {
+    ::unlink((unfinished + suffix).c_str());
+  }
+  {
+    TRY_ASSIGN(const auto connection,
+               SqliteConnection::open(unfinished, SqliteConnection::Missing::kCreate));
+    TRY(updateLedgerSchema(*connection, random));
+  }
+  if (::rename(unfinished.c_str(), file.path.c_str()) != 0) {
+    return fail(Reason::kStoreUnavailable, "state database `" + file.path + "`: cannot be made: " +
+                                               std::generic_category().message(errno));
+  }
+  syncDirectoryOf(file.path);
+  return {};
+}
+
 Result<std::unique_ptr<LedgerTables>> LedgerTables::open(const LedgerFile& file, Random& random) {
-  TRY_ASSIGN(auto connection, connect(file, SqliteConnection::Missing::kCreate));
+  TRY_ASSIGN(const bool is_there, checkLedgerFiles(file.path));
+  if (!is_there) TRY(createWhole(file, random));
+  {
+    // Checked before anything is asked of it that could change it.
+    TRY_ASSIGN(const auto connection,
+               SqliteConnection::open(file.path, SqliteConnection::Missing::kFail));
+    TRY(checkLedgerDatabase(*connection, file.path));
+  }
+  TRY_ASSIGN(auto connection, connect(file));
   TRY(updateLedgerSchema(*connection, random));
   return std::unique_ptr<LedgerTables>(new LedgerTables(std::move(connection)));
 }
 
 Result<std::unique_ptr<LedgerTables>> LedgerTables::reopen(const LedgerFile& file) {
-  TRY_ASSIGN(auto connection, connect(file, SqliteConnection::Missing::kFail));
+  TRY_ASSIGN(auto connection, connect(file));
   TRY_ASSIGN(const std::int64_t version, connection->queryInt("PRAGMA user_version"));
   if (version != kLedgerSchemaVersion) {
     return fail(Reason::kStoreUnavailable, "state database `" + file.path + "` was replaced");
   }
-  return std::unique_ptr<LedgerTables>(new LedgerTables(std::move(connection)));
+  std::unique_ptr<LedgerTables> tables(new LedgerTables(std::move(connection)));
+  TRY(tables->recover());
+  return tables;
+}
+
+Result<void> LedgerTables::recover() {
+  TRY_ASSIGN(const std::int64_t is_busy, connection_->queryInt("PRAGMA wal_checkpoint(TRUNCATE)"));
+  if (is_busy != 0) return fail(Reason::kStoreUnavailable, "state database: its log is in use");
+  connection_->forgetErrors();
+  return {};
 }
 
 Result<void> LedgerTables::write(SqliteStatement& statement) {
@@ -233,6 +274,37 @@ Result<std::vector<LedgerStateCount>> LedgerTables::countByState(const std::stri
     if (!is_row) return counts;
     counts.push_back({std::string(count.bytesAt(0)), static_cast<std::uint64_t>(count.intAt(1))});
   }
+}
+
+Result<void> LedgerTables::undoInsert(const std::string& id) {
+  return write(statements_->undo.bindText(1, id));
+}
+
+Result<void> LedgerTables::writeProbe() { return write(statements_->probe); }
+
+Result<std::optional<SteadyTime::Anchor>> LedgerTables::timeAnchor(const SipHash128& boot) {
+  TRY_ASSIGN(const std::string text,
+             connection_->queryText(
+                 "SELECT ifnull((SELECT value FROM settings WHERE name='time_anchor'), '')"));
+  const std::vector<std::string_view> parts = split(text, ' ');
+  if (parts.size() != 4) return std::nullopt;
+  const auto low = parseUnsigned(parts[0]);
+  const auto high = parseUnsigned(parts[1]);
+  const auto instant = parseUnsigned(parts[2]);
+  const auto time = parseUnsigned(parts[3]);
+  if (!low || !high || !instant || !time || !isSameBoot({*low, *high}, boot)) return std::nullopt;
+  return SteadyTime::Anchor{Instant(std::chrono::milliseconds(*instant)),
+                            wallTimeFromMilliseconds(static_cast<std::int64_t>(*time))};
+}
+
+Result<void> LedgerTables::keepTimeAnchor(const SipHash128& boot,
+                                          const SteadyTime::Anchor& anchor) {
+  const auto instant =
+      std::chrono::duration_cast<std::chrono::milliseconds>(anchor.instant.time_since_epoch());
+  return connection_->execute("REPLACE INTO settings VALUES('time_anchor', '" +
+                              std::to_string(boot.low) + " " + std::to_string(boot.high) + " " +
+                              std::to_string(instant.count()) + " " +
+                              std::to_string(unixMilliseconds(anchor.time)) + "')");
 }
 
 Result<SipKey> LedgerTables::seed() {

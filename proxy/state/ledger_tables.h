@@ -14,6 +14,7 @@
 #include "proxy/base/siphash.h"
 #include "proxy/state/ledger.h"
 #include "proxy/state/sqlite.h"
+#include "proxy/state/steady_time.h"
 
 namespace edgehold {
 
@@ -34,8 +35,11 @@ class LedgerTables {
   Result<void> begin();
   Result<void> commit();
   void rollback();
-  // True after an error that a new connection may be free of.
+  // True after an error that recover() or a new connection may be free of.
   bool isSuspect() const { return connection_->isSuspect(); }
+  // Moves all that was committed from the log into the database and empties the log: what a failed
+  // commit or sync left in it can neither come back nor stand before later commits.
+  Result<void> recover();
 
   Result<LedgerWrite> insert(const LedgerRecord& record);
   Result<LedgerWrite> compareAndSet(const LedgerChange& change);
@@ -48,14 +52,21 @@ class LedgerTables {
   // The changes since begin(), for those who watch; empties the list.
   std::vector<LedgerEvent> takeEvents();
 
+  // Takes back an insert of which nobody was told.
+  Result<void> undoInsert(const std::string& id);
+  // Writes what means nothing.
+  Result<void> writeProbe();
+  // The time that the last life of this boot went by; nothing when there was none.
+  Result<std::optional<SteadyTime::Anchor>> timeAnchor(const SipHash128& boot);
+  Result<void> keepTimeAnchor(const SipHash128& boot, const SteadyTime::Anchor& anchor);
   // Made when the file was; keys of claims mean nothing under another.
   Result<SipKey> seed();
 
  private:
   struct Statements;
   explicit LedgerTables(std::unique_ptr<SqliteConnection> connection);
-  static Result<std::unique_ptr<SqliteConnection>> connect(const LedgerFile& file,
-                                                           SqliteConnection::Missing missing);
+  static Result<void> createWhole(const LedgerFile& file, Random& random);
+  static Result<std::unique_ptr<SqliteConnection>> connect(const LedgerFile& file);
 
   struct Header {
     std::string kind;

@@ -38,6 +38,7 @@ class SqliteConnection {
   // lock or a size.
   bool isSuspect() const { return is_suspect_; }
   void setSuspect() { is_suspect_ = true; }
+  void forgetErrors() { is_suspect_ = false; }
   sqlite3* raw() const { return connection_; }
 
  private:

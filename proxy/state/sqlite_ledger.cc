@@ -25,11 +25,12 @@ Async<Result<LedgerWrite>> refused(Error error) {
 
 class SqliteLedger::Request {
  public:
-  explicit Request(std::size_t bytes) : bytes_(bytes) {}
+  explicit Request(Load load) : load_(std::move(load)) {}
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
   virtual ~Request() = default;
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const { return load_.bytes; }
+  const std::string& inserted() const { return load_.inserted; }
 
   // May be called again after a rollback. An error means that the store failed.
   virtual Result<void> run(LedgerTables& tables) = 0;
@@ -37,15 +38,18 @@ class SqliteLedger::Request {
   virtual void answer() = 0;
 
  private:
-  const std::size_t bytes_;
+  const Load load_;
 };
 
 template <class T>
 class SqliteLedger::RequestFor final : public Request {
  public:
-  RequestFor(Loop& loop, std::size_t bytes, Resolver<Result<T>> resolver,
+  RequestFor(Loop& loop, Load load, Resolver<Result<T>> resolver,
              std::function<Result<T>(LedgerTables&)> work)
-      : Request(bytes), loop_(loop), resolver_(std::move(resolver)), work_(std::move(work)) {}
+      : Request(std::move(load)),
+        loop_(loop),
+        resolver_(std::move(resolver)),
+        work_(std::move(work)) {}
 
   Result<void> run(LedgerTables& tables) override {
     result_ = work_(tables);
@@ -82,6 +86,22 @@ Result<std::unique_ptr<SqliteLedger>> SqliteLedger::open(LedgerFile file, const 
       new SqliteLedger(std::move(file), clock, std::move(tables), seed));
 }
 
+SteadyTime SqliteLedger::steadyTime(const SipHash128& boot) {
+  CHECK(!thread_.joinable());
+  const auto earlier = tables_->timeAnchor(boot);
+  // An anchor of this boot that the monotonic clock has not reached yet is of another clock.
+  if (earlier && *earlier && (*earlier)->instant <= clock_.now()) return SteadyTime(**earlier);
+  // Whole milliseconds, as it is kept.
+  const std::chrono::milliseconds instant =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch());
+  const SteadyTime::Anchor anchor{Instant(instant),
+                                  wallTimeFromMilliseconds(unixMilliseconds(clock_.wallNow()))};
+  if (const auto kept = tables_->keepTimeAnchor(boot, anchor); !kept) {
+    LOG(WARNING) << "the next start will go by the wall clock: " << kept.error().message;
+  }
+  return SteadyTime(anchor);
+}
+
 void SqliteLedger::start() {
   // Signals are for the main thread: the new one inherits a mask that blocks them all.
   sigset_t all, before;
@@ -104,10 +124,10 @@ SqliteLedger::~SqliteLedger() {
 // --- any thread ---
 
 template <class T>
-Async<Result<T>> SqliteLedger::submit(Loop& loop, std::size_t bytes,
+Async<Result<T>> SqliteLedger::submit(Loop& loop, Load load,
                                       std::function<Result<T>(LedgerTables&)> work) {
   auto [async, resolver] = Async<Result<T>>::make();
-  if (!enqueue(std::make_unique<RequestFor<T>>(loop, bytes, resolver, std::move(work)))) {
+  if (!enqueue(std::make_unique<RequestFor<T>>(loop, std::move(load), resolver, std::move(work)))) {
     resolver.resolve(fail(Reason::kStoreUnavailable, "too many requests wait for the state store"));
   }
   return std::move(async);
@@ -128,42 +148,43 @@ bool SqliteLedger::enqueue(std::unique_ptr<Request> request) {
 Async<Result<LedgerWrite>> SqliteLedger::insert(Loop& loop, LedgerRecord record) {
   // Checked here: an error of run() means that the store failed.
   if (auto checked = checkLedgerRecord(record); !checked) return refused(checked.error());
-  const std::size_t bytes = record.body.size() + record.summary.size();
-  return submit<LedgerWrite>(loop, bytes, [record = std::move(record)](LedgerTables& tables) {
-    return tables.insert(record);
-  });
+  Load load{record.body.size() + record.summary.size(), record.id};
+  return submit<LedgerWrite>(
+      loop, std::move(load),
+      [record = std::move(record)](LedgerTables& tables) { return tables.insert(record); });
 }
 
 Async<Result<std::optional<LedgerRecord>>> SqliteLedger::get(Loop& loop, std::string id) {
   return submit<std::optional<LedgerRecord>>(
-      loop, 0, [id = std::move(id)](LedgerTables& tables) { return tables.get(id); });
+      loop, {}, [id = std::move(id)](LedgerTables& tables) { return tables.get(id); });
 }
 
 Async<Result<LedgerWrite>> SqliteLedger::compareAndSet(Loop& loop, LedgerChange change) {
   if (auto checked = checkLedgerChange(change); !checked) return refused(checked.error());
   const std::size_t bytes =
       (change.body ? change.body->size() : 0) + (change.summary ? change.summary->size() : 0);
-  return submit<LedgerWrite>(loop, bytes, [change = std::move(change)](LedgerTables& tables) {
+  return submit<LedgerWrite>(loop, {bytes, {}}, [change = std::move(change)](LedgerTables& tables) {
     return tables.compareAndSet(change);
   });
 }
 
 Async<Result<LedgerWrite>> SqliteLedger::erase(Loop& loop, std::string id,
                                                std::uint64_t expected_version) {
-  return submit<LedgerWrite>(loop, 0, [id = std::move(id), expected_version](LedgerTables& tables) {
-    return tables.erase(id, expected_version);
-  });
+  return submit<LedgerWrite>(loop, {},
+                             [id = std::move(id), expected_version](LedgerTables& tables) {
+                               return tables.erase(id, expected_version);
+                             });
 }
 
 Async<Result<std::vector<LedgerRecord>>> SqliteLedger::list(Loop& loop, LedgerQuery query) {
   return submit<std::vector<LedgerRecord>>(
-      loop, 0, [query = std::move(query)](LedgerTables& tables) { return tables.list(query); });
+      loop, {}, [query = std::move(query)](LedgerTables& tables) { return tables.list(query); });
 }
 
 Async<Result<std::vector<LedgerRecord>>> SqliteLedger::due(Loop& loop, std::string kind,
                                                            WallTime now, std::size_t limit) {
   return submit<std::vector<LedgerRecord>>(
-      loop, 0, [kind = std::move(kind), now, limit](LedgerTables& tables) {
+      loop, {}, [kind = std::move(kind), now, limit](LedgerTables& tables) {
         return tables.due(kind, now, limit);
       });
 }
@@ -171,7 +192,7 @@ Async<Result<std::vector<LedgerRecord>>> SqliteLedger::due(Loop& loop, std::stri
 Async<Result<std::vector<LedgerStateCount>>> SqliteLedger::countByState(Loop& loop,
                                                                         std::string kind) {
   return submit<std::vector<LedgerStateCount>>(
-      loop, 0,
+      loop, {},
       [kind = std::move(kind)](LedgerTables& tables) { return tables.countByState(kind); });
 }
 
@@ -183,16 +204,24 @@ std::unique_ptr<LedgerWatch> SqliteLedger::watch(
 // --- the ledger's thread ---
 
 void SqliteLedger::run() {
-  while (true) {
-    Requests batch = takeBatch();
-    if (batch.empty()) return;
-    serve(batch);
+  while (std::optional<Requests> batch = takeBatch()) {
+    if (batch->empty()) {
+      probe();
+    } else {
+      serve(*batch);
+    }
   }
 }
 
-SqliteLedger::Requests SqliteLedger::takeBatch() {
+std::optional<SqliteLedger::Requests> SqliteLedger::takeBatch() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [this] { return is_stopping_ || !queue_.empty(); });
+  const auto is_wanted = [this] { return is_stopping_ || !queue_.empty(); };
+  if (isHealthy()) {
+    wake_.wait(lock, is_wanted);
+  } else {
+    wake_.wait_for(lock, limits::kStoreRetryInterval, is_wanted);
+  }
+  if (is_stopping_ && queue_.empty()) return std::nullopt;
   const std::size_t count = std::min(queue_.size(), limits::kLedgerBatchMax);
   Requests batch;
   batch.reserve(count);
@@ -213,31 +242,95 @@ void SqliteLedger::serve(Requests& batch) {
 }
 
 Result<void> SqliteLedger::runTogether(std::span<const std::unique_ptr<Request>> batch) {
+  was_commit_tried_ = false;
   Result<void> done = tryTogether(batch);
   if (done) {
-    watchers_->tell(tables_->takeEvents());
+    std::vector<LedgerEvent> events = tables_->takeEvents();
+    if (!events.empty()) noteWritten();
+    watchers_->tell(std::move(events));
     return done;
   }
   if (tables_ != nullptr) tables_->rollback();
   for (const std::unique_ptr<Request>& request : batch) request->refuse(done.error());
-  LogEvery(100, ERROR) << done.error().message;
-  // A connection that met an input or output error may stay in it: the next batch opens the file
-  // again.
-  if (tables_ != nullptr && tables_->isSuspect()) tables_.reset();
+  noteFailure(done.error());
+  if (was_commit_tried_) noteDoubtful(batch);
+  // The connection knows best what was not committed; one that does not recover may be the trouble
+  // itself, and the next batch opens the file again.
+  const bool is_lost = tables_ != nullptr && tables_->isSuspect() && !tables_->recover();
+  if (is_lost) tables_.reset();
   return done;
 }
 
 Result<void> SqliteLedger::tryTogether(std::span<const std::unique_ptr<Request>> batch) {
   TRY(openTables());
   TRY(tables_->begin());
+  TRY(undoDoubtful());
   for (const std::unique_ptr<Request>& request : batch) TRY(request->run(*tables_));
-  return tables_->commit();
+  was_commit_tried_ = true;
+  TRY(tables_->commit());
+  doubtful_.clear();
+  return {};
 }
 
 Result<void> SqliteLedger::openTables() {
   if (tables_ != nullptr) return {};
   TRY_ASSIGN(tables_, LedgerTables::reopen(file_));
   return {};
+}
+
+Result<void> SqliteLedger::undoDoubtful() {
+  for (const std::string& id : doubtful_) TRY(tables_->undoInsert(id));
+  return {};
+}
+
+void SqliteLedger::noteDoubtful(std::span<const std::unique_ptr<Request>> batch) {
+  for (const std::unique_ptr<Request>& request : batch) {
+    const bool is_new =
+        std::find(doubtful_.begin(), doubtful_.end(), request->inserted()) == doubtful_.end();
+    if (!request->inserted().empty() && is_new && doubtful_.size() < limits::kLedgerQueueMax) {
+      doubtful_.push_back(request->inserted());
+    }
+  }
+}
+
+// Whether there is room again shows only when something is written.
+void SqliteLedger::probe() {
+  const auto probed = [this]() -> Result<void> {
+    TRY(openTables());
+    TRY(tables_->begin());
+    TRY(undoDoubtful());
+    TRY(tables_->writeProbe());
+    TRY(tables_->commit());
+    doubtful_.clear();
+    return {};
+  }();
+  if (probed) return noteWritten();
+  if (tables_ != nullptr) {
+    tables_->rollback();
+    if (tables_->isSuspect() && !tables_->recover()) tables_.reset();
+  }
+  noteFailure(probed.error());
+}
+
+void SqliteLedger::noteFailure(const Error& error) {
+  errors_.fetch_add(1, std::memory_order_relaxed);
+  // Told once per outage; the metric and isHealthy() tell the rest.
+  if (is_healthy_.exchange(false, std::memory_order_relaxed)) {
+    LOG(ERROR) << error.message << "; what must be kept is refused until it can be written";
+  }
+  const std::lock_guard lock(error_mutex_);
+  last_error_ = error.message;
+}
+
+void SqliteLedger::noteWritten() {
+  if (isHealthy()) return;
+  is_healthy_.store(true, std::memory_order_relaxed);
+  LOG(WARNING) << "state database: written again";
+}
+
+std::string SqliteLedger::lastError() const {
+  const std::lock_guard lock(error_mutex_);
+  return last_error_;
 }
 
 }  // namespace edgehold

@@ -5,6 +5,7 @@
 // Thread: any (synchronised by mutex_); what is in the tables belongs to the ledger's thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -29,7 +30,14 @@ class SqliteLedger final : public Ledger {
                                                     Random& random);
   // What the counters must be seeded with so that the claims of earlier lives mean something.
   SipKey counterSeed() const { return seed_; }
+  // The time that its records go by: on from the last life of this boot, else from now. Main only,
+  // before start().
+  SteadyTime steadyTime(const SipHash128& boot);
   void start();
+  // False after a failure, until something could be written again; it is tried by itself.
+  bool isHealthy() const { return is_healthy_.load(std::memory_order_relaxed); }
+  std::uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
+  std::string lastError() const;
   // Answers what waits, then ends the thread. Loops must not end before this.
   ~SqliteLedger() override;
 
@@ -53,17 +61,25 @@ class SqliteLedger final : public Ledger {
 
   SqliteLedger(LedgerFile file, const Clock& clock, std::unique_ptr<LedgerTables> tables,
                SipKey seed);
-  // `bytes` is what the request keeps waiting with it.
+  struct Load {
+    std::size_t bytes = 0;  // that wait with the request
+    std::string inserted;   // the id that it would insert
+  };
   template <class T>
-  Async<Result<T>> submit(Loop& loop, std::size_t bytes,
-                          std::function<Result<T>(LedgerTables&)> work);
+  Async<Result<T>> submit(Loop& loop, Load load, std::function<Result<T>(LedgerTables&)> work);
   bool enqueue(std::unique_ptr<Request> request);
   void run();
-  Requests takeBatch();
+  // Nothing when it is time to end; empty when it is time to probe.
+  std::optional<Requests> takeBatch();
   void serve(Requests& batch);
   Result<void> runTogether(std::span<const std::unique_ptr<Request>> batch);
   Result<void> tryTogether(std::span<const std::unique_ptr<Request>> batch);
   Result<void> openTables();
+  Result<void> undoDoubtful();
+  void noteDoubtful(std::span<const std::unique_ptr<Request>> batch);
+  void probe();
+  void noteFailure(const Error& error);
+  void noteWritten();
 
   // Const after construction.
   const LedgerFile file_;
@@ -73,6 +89,10 @@ class SqliteLedger final : public Ledger {
 
   // The ledger's thread only (main, before start()).
   std::unique_ptr<LedgerTables> tables_;  // null after an error, until the file opens again
+  bool was_commit_tried_ = false;         // by the last batch
+  // Inserts that were refused because their commit failed. SQLite may find the commit whole when it
+  // reads its log again: they are undone then, for nobody was told of them.
+  std::vector<std::string> doubtful_;
 
   // Guarded by mutex_.
   std::mutex mutex_;
@@ -80,6 +100,11 @@ class SqliteLedger final : public Ledger {
   std::deque<std::unique_ptr<Request>> queue_;
   std::size_t queue_bytes_ = 0;
   bool is_stopping_ = false;
+
+  mutable std::mutex error_mutex_;
+  std::string last_error_;  // guarded by error_mutex_
+  std::atomic<bool> is_healthy_{true};
+  std::atomic<std::uint64_t> errors_{0};
 
   std::thread thread_;
 };

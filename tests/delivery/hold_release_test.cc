@@ -14,6 +14,7 @@
 namespace edgehold {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -151,6 +152,38 @@ TEST_F(HoldReleaseTest, EndsWhatNobodyDecides) {
   EXPECT_EQ(approve(ticket.approval_id).error().reason, Reason::kHoldExpired);
   loop_.advance(seconds(60));
   EXPECT_TRUE(executor_.requests.empty());
+}
+
+// The wall clock is set while holds wait: they keep their terms, by the clock that does not jump.
+TEST_F(HoldReleaseTest, AWallClockThatJumpsNeitherEndsNorProlongsAHold) {
+  const SteadyTime time({loop_.clock().now(), loop_.clock().wallNow()});
+  for (const Duration jump : {Duration(1h), Duration(-1h)}) {
+    HoldStore store(ledger_, time);
+    const HoldRelease release(loop_, store, ledger_, executor_);
+    const auto ticket =
+        await(store.hold(exchange_, {.ttl = 15min, .rule = "r", .reason = "x"}, loop_, random_));
+    loop_.fakeClock().jumpWall(jump);
+    loop_.advance(14min);
+    EXPECT_EQ(stateOf(*ticket), "pending");
+    const auto fate = await(store.findByToken(loop_, ticket->approval_id, ticket->status_token));
+    EXPECT_EQ(fate->state, HoldState::kPending);
+    const Duration left = fate->expires - loop_.clock().wallNow();  // told on the clock of now
+    EXPECT_LE(left, 1min);
+    EXPECT_GE(left, 1min - 2ms);
+    loop_.advance(1min + 2 * limits::kHoldSweepInterval);
+    EXPECT_EQ(stateOf(*ticket), "expired");
+  }
+}
+
+TEST_F(HoldReleaseTest, AHoldMayBeApprovedAfterTheWallClockJumped) {
+  HoldStore store(ledger_, SteadyTime({loop_.clock().now(), loop_.clock().wallNow()}));
+  const HoldRelease release(loop_, store, ledger_, executor_);
+  const auto ticket =
+      await(store.hold(exchange_, {.ttl = 15min, .rule = "r", .reason = "x"}, loop_, random_));
+  loop_.fakeClock().jumpWall(1h);
+  EXPECT_TRUE(await(store.approve(loop_, ticket->approval_id, {.by = "ann", .reason = "yes"})));
+  loop_.settle();
+  EXPECT_EQ(executor_.requests.size(), 1u);
 }
 
 TEST_F(HoldReleaseTest, DoesNotSendAYesThatHasGoneStale) {

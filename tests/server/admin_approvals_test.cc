@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/base/limits.h"
+#include "proxy/observe/audit_record.h"
 #include "proxy/state/memory_ledger.h"
 #include "tests/server/held_exchange.h"
 
@@ -20,7 +21,9 @@ class AdminApprovalsTest : public testing::Test {
   AdminAnswer ask(Method method, std::string path, std::string query = {}, std::string body = {}) {
     const AdminRequest request{method, std::move(path), std::move(query), std::move(body),
                                "uid:7 (ann)"};
-    return awaitOn(held_.loop(), AdminApprovals::answer(request, store_, held_.loop()));
+    return awaitOn(held_.loop(),
+                   AdminApprovals::answer(request, store_, held_.loop(),
+                                          [this](const OperatorAct& act) { return record(act); }));
   }
   AdminAnswer rule(const std::string& id, const std::string& ruling, std::string body) {
     return ask(Method::kPost, "/approvals/" + id + "/" + ruling, {}, std::move(body));
@@ -40,6 +43,20 @@ class AdminApprovalsTest : public testing::Test {
     return ids;
   }
 
+  struct Recorded {
+    std::string who, act, target, outcome, why, request_id;
+    Reason reason;
+  };
+  Result<void> record(const OperatorAct& act) {
+    recorded_.push_back({std::string(act.who), std::string(act.act), std::string(act.target),
+                         std::string(act.outcome), std::string(act.why),
+                         std::string(act.request_id), act.reason});
+    if (can_record_) return {};
+    return fail(Reason::kStoreUnavailable, "disk full");
+  }
+
+  std::vector<Recorded> recorded_;
+  bool can_record_ = true;
   MemoryLedger ledger_;
   HoldStore store_{ledger_};
   HeldExchange held_;
@@ -107,6 +124,42 @@ TEST_F(AdminApprovalsTest, ShowGivesBytesThatAreNoTextInBase64) {
   const AdminAnswer answer = ask(Method::kGet, "/approvals/" + id);
   EXPECT_EQ(textAt(answer, "body_base64"), "/wE=");
   EXPECT_EQ(textAt(answer, "body"), "");
+}
+
+TEST_F(AdminApprovalsTest, ARulingLeavesARecordOfWhoWhatAndWhy) {
+  const std::string first = held_.holdIn(store_).approval_id;
+  const std::string second = held_.holdIn(store_).approval_id;
+  rule(first, "approve", R"({"reason":"checked","who":"ann"})");
+  rule(second, "deny", R"({"reason":"not today"})");
+  ASSERT_EQ(recorded_.size(), 2u);
+  EXPECT_EQ(recorded_[0].act, "approval.approve");
+  EXPECT_EQ(recorded_[0].who, "ann via uid:7 (ann)");
+  EXPECT_EQ(recorded_[0].target, first);
+  EXPECT_EQ(recorded_[0].why, "checked");
+  EXPECT_EQ(recorded_[0].outcome, "taken");
+  EXPECT_EQ(recorded_[0].request_id, "req1");
+  EXPECT_EQ(recorded_[1].act, "approval.deny");
+  EXPECT_EQ(recorded_[1].target, second);
+  EXPECT_EQ(recorded_[1].reason, Reason::kHoldDenied);
+}
+
+TEST_F(AdminApprovalsTest, ARulingThatIsRefusedLeavesARecordToo) {
+  const std::string id = held_.holdIn(store_).approval_id;
+  rule(id, "deny", R"({"reason":"no"})");
+  EXPECT_EQ(rule(id, "approve", R"({"reason":"yes"})").status, 409);
+  ASSERT_EQ(recorded_.size(), 2u);
+  EXPECT_EQ(recorded_[1].act, "approval.approve");
+  EXPECT_EQ(recorded_[1].outcome, "refused");
+  EXPECT_EQ(recorded_[1].reason, Reason::kHoldDecided);
+}
+
+TEST_F(AdminApprovalsTest, ARulingWithoutItsRecordIsNoSuccess) {
+  const std::string id = held_.holdIn(store_).approval_id;
+  can_record_ = false;
+  const AdminAnswer answer = rule(id, "approve", R"({"reason":"checked"})");
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(textAt(answer, "reason"), "store_unavailable");
+  EXPECT_THAT(answer.body, HasSubstr("it is approved, but"));
 }
 
 TEST_F(AdminApprovalsTest, RulingNamesTheCallerTheTransportKnows) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include "proxy/net/event_loop.h"
 #include "proxy/net/socket.h"
 #include "proxy/net/unix_socket.h"
+#include "proxy/observe/audit_record.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/server/admin.h"
 #include "proxy/server/admin_client.h"
@@ -37,12 +39,17 @@ class FakeOperations final : public Operations {
   bool isReady() const override { return is_ready; }
   HoldStore& holds() override { return store; }
   const MetricsRegistry& metrics() const override { return registry; }
+  Result<void> record(OperatorAct act) override {
+    acts.emplace_back(act.act);
+    return {};
+  }
 
   ServerStatus told_status;
   ReloadReport told_report;
   std::atomic<bool> is_started = true;
   std::atomic<bool> is_ready = true;
   std::atomic<int> reloads = 0;
+  std::vector<std::string> acts;  // recorded; on the loop of the admin
   MetricsRegistry registry{"1.2.3"};
   MemoryLedger ledger;
   HoldStore store{ledger};

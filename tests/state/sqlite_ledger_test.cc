@@ -14,6 +14,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/state/memory_counters.h"
 #include "tests/state/ledger_contract.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/fake_random.h"
 
 namespace edgehold {
@@ -168,6 +169,80 @@ TEST_F(SqliteLedgerTest, RefusesADatabaseOfANewerVersion) {
   { const auto ledger = opened(); }
   execute("PRAGMA user_version=3");
   EXPECT_NE(errorOfOpening().find("newer edgehold"), std::string::npos) << errorOfOpening();
+}
+
+TEST_F(SqliteLedgerTest, RefusesAnEmptyDatabaseAndLeavesItAlone) {
+  { const auto ledger = opened(); }
+  std::filesystem::resize_file(directory.file(), 0);
+  EXPECT_NE(errorOfOpening().find("is empty"), std::string::npos) << errorOfOpening();
+  EXPECT_EQ(std::filesystem::file_size(directory.file()), 0u);
+}
+
+TEST_F(SqliteLedgerTest, RefusesADatabaseThatWasCutShort) {
+  {
+    const auto ledger = opened();
+    for (int i = 0; i < 50; ++i) {
+      LedgerRecord record = ledgerRecord("record-" + std::to_string(i));
+      record.body = std::string(5000, 'b');
+      ASSERT_TRUE(loop.await(ledger->insert(loop, record)));
+    }
+  }
+  const auto size = std::filesystem::file_size(directory.file());
+  for (const auto cut : {std::uintmax_t{100}, std::uintmax_t{4096}, size / 2, size - 4096}) {
+    std::filesystem::resize_file(directory.file(), cut);
+    EXPECT_NE(errorOfOpening().find("restore it from a copy"), std::string::npos)
+        << cut << " " << errorOfOpening();
+    std::filesystem::resize_file(directory.file(), size);  // zeros now: damaged all the same
+    EXPECT_NE(errorOfOpening(), "") << cut;
+  }
+}
+
+TEST_F(SqliteLedgerTest, RefusesALogWhoseDatabaseIsGone) {
+  std::ofstream(directory.file() + "-wal") << "frames";
+  EXPECT_NE(errorOfOpening().find("is missing"), std::string::npos) << errorOfOpening();
+}
+
+TEST_F(SqliteLedgerTest, RefusesADirectoryInItsPlace) {
+  std::filesystem::create_directory(directory.file());
+  EXPECT_NE(errorOfOpening().find("is not a file"), std::string::npos) << errorOfOpening();
+}
+
+TEST_F(SqliteLedgerTest, ADatabaseThatWasNotFinishedIsMadeAgain) {
+  std::ofstream(directory.file() + ".new") << "half";
+  EXPECT_EQ(errorOfOpening(), "");
+  EXPECT_FALSE(std::filesystem::exists(directory.file() + ".new"));
+}
+
+// The wall clock jumps while nobody runs: time goes on from the anchor of this boot.
+TEST_F(SqliteLedgerTest, TimeGoesOnOverARestartOfTheSameBoot) {
+  FakeClock clock;
+  FakeRandom random(1);
+  const SipHash128 boot{1, 2};
+  const auto open = [&] {
+    return SqliteLedger::open({directory.file(), 0}, clock, random).value();
+  };
+  const WallTime first = open()->steadyTime(boot).at(clock);
+  EXPECT_EQ(first, clock.wallNow());
+  clock.jumpWall(1h);
+  clock.advance(5s);
+  EXPECT_EQ(open()->steadyTime(boot).at(clock), first + 5s);
+  EXPECT_EQ(open()->steadyTime(boot).wallAhead(clock), 1h);
+  EXPECT_EQ(open()->steadyTime({3, 4}).at(clock), clock.wallNow());  // another boot
+  clock.jumpWall(1h);
+  EXPECT_EQ(open()->steadyTime({}).at(clock), clock.wallNow());  // a boot without a name
+}
+
+TEST_F(SqliteLedgerTest, IsNotHealthyFromAFailureUntilItCouldWriteAgain) {
+  const auto ledger = opened();
+  EXPECT_TRUE(ledger->isHealthy());
+  execute("ALTER TABLE records RENAME TO elsewhere");
+  EXPECT_FALSE(loop.await(ledger->insert(loop, ledgerRecord("a"))));
+  EXPECT_FALSE(ledger->isHealthy());
+  EXPECT_EQ(ledger->errors(), 1u);
+  EXPECT_NE(ledger->lastError(), "");
+  execute("ALTER TABLE elsewhere RENAME TO records");
+  while (!loop.await(ledger->insert(loop, ledgerRecord("b")))) continue;
+  EXPECT_TRUE(ledger->isHealthy());
 }
 
 TEST_F(SqliteLedgerTest, RefusesTheDatabaseOfAnotherProgram) {

@@ -32,13 +32,13 @@ void addList(Table& table, const Json::Value& tree, const char* key, const std::
 std::string healthOf(const Json::Value& tree) {
   if (isAt(tree, "is_draining")) return "draining";
   if (isAt(tree, "is_ready")) return "ready";
-  return isAt(tree, "is_audit_healthy") ? "not ready"
-                                        : "not ready: the audit log cannot be written";
+  return "not ready";
 }
 
 Table statusTable(const Json::Value& tree) {
   Table table;
   table.add({"state", healthOf(tree)});
+  addList(table, tree, "troubles", "cannot be kept");
   table.add({"version", textAt(tree, "program_version")});
   table.add({"started", textAt(tree, "started")});
   table.add({"workers", std::to_string(intMember(tree, "workers").value_or(0))});
