@@ -15,8 +15,6 @@ from harness import (Case, Edgehold, PLAIN_BINARY, SECRET, answer, hmac_channel,
                      signed, wait_for)
 
 HOUR = 3600
-# Today a hold ends by the wall clock: an hour forwards ends those of less, an hour back keeps them.
-HOLDS_KEEP_THEIR_TIME = False
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 CATALOGUE = """\
 rows:
@@ -118,7 +116,7 @@ class ClockJumps(Case):
         # Not yet expired, and not for ever: what is due after the jump still comes to its end.
         processor = self.processor_seconds()
         brief = self.hold("/broadcast/brief")
-        pending = (short, long) if HOLDS_KEEP_THEIR_TIME or seconds < 0 else (long,)
+        pending = (short, long)
         for hold in pending:
             self.assertProblem(self.page(hold), 202, "hold_pending")
         self.assertEqual(self.rated(), 429, "no budget comes back at once")
@@ -138,7 +136,6 @@ class ClockJumps(Case):
     def test_hour_back_expires_nothing_at_once_and_freezes_nothing(self):
         self.both_jumps(-HOUR)
 
-    @unittest.skipUnless(HOLDS_KEEP_THEIR_TIME, "a hold ends by the wall clock")
     def test_what_was_held_before_an_hour_back_still_expires(self):
         brief = self.hold("/broadcast/brief")
         self.jump(-HOUR)
