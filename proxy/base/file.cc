@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a small file whole.
+// Reads and writes small files whole.
 // Thread: main only.
 #include "proxy/base/file.h"
 
@@ -62,6 +62,38 @@ Result<std::string> readFile(const std::string& path, std::size_t bytes_max) {
     }
     if (got == 0) return bytes;
   }
+}
+
+namespace {
+
+Result<void> writeNew(const std::string& path, std::string_view bytes) {
+  const Descriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (file.fd() < 0) return failErrno(path, errno);
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.fd(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return failErrno(path, written < 0 ? errno : ENOSPC);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file.fd()) != 0) return failErrno(path, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<void> writeFile(const std::string& path, std::string_view bytes) {
+  const std::string fresh = path + ".new";
+  if (auto written = writeNew(fresh, bytes); !written) {
+    ::unlink(fresh.c_str());
+    return written;
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return failErrno(path, errno);
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == path.npos ? "." : path.substr(0, slash + 1);
+  const Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.fd() < 0 || ::fsync(folder.fd()) != 0) return failErrno(directory, errno);
+  return {};
 }
 
 }  // namespace edgehold

@@ -192,6 +192,19 @@ bool CidrSet::contains(IpAddress address) const {
   return past != ranges.begin() && address <= std::prev(past)->last;
 }
 
+bool CidrSet::covers(const CidrSet& other) const {
+  return covers(v4_, other.v4_) && covers(v6_, other.v6_);
+}
+
+// Ranges are merged: what is inside of several is inside of one.
+bool CidrSet::covers(const std::vector<Range>& outer, const std::vector<Range>& inner) {
+  return std::all_of(inner.begin(), inner.end(), [&](const Range& range) {
+    return std::any_of(outer.begin(), outer.end(), [&](const Range& around) {
+      return around.first <= range.first && range.last <= around.last;
+    });
+  });
+}
+
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == text.npos) return std::nullopt;

@@ -89,12 +89,15 @@ class CidrSet {
   CidrSet() = default;
   explicit CidrSet(const std::vector<Cidr>& networks);
   bool contains(IpAddress address) const;
+  // Every address of `other` is in here.
+  bool covers(const CidrSet& other) const;
   bool empty() const { return v4_.empty() && v6_.empty(); }
 
  private:
   struct Range {
     IpAddress first, last;
   };
+  static bool covers(const std::vector<Range>& outer, const std::vector<Range>& inner);
   static std::vector<Range> merge(std::vector<Range> ranges);
   std::vector<Range> v4_, v6_;
 };

@@ -234,6 +234,14 @@ std::vector<ChainEntry> FilterSchema::read(const ConfigNode* filters, const std:
       if (errors.empty()) errors.add(config.place(), draft.path, "cannot be built");
       continue;
     }
+    FilterOutline outline{std::string(draft.type->name),
+                          draft.name,
+                          draft.path,
+                          draft.mode == FilterMode::kEnforce,
+                          draft.on_error == OnError::kDeny,
+                          {}};
+    readOutlineLists(*draft.config, scope_.files, outline);
+    scope_.outline[std::string(route)].push_back(std::move(outline));
     const FilterNeeds needs = filter->needs();
     chain.push_back({std::move(draft.name), std::move(filter), draft.mode, draft.on_error, needs});
   }

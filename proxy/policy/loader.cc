@@ -27,7 +27,7 @@ PolicySnapshot::Parts readDocument(const ConfigNode& document, ConfigErrors& err
                                    PolicyFileSet& files, const LoadTools& tools) {
   PolicySnapshot::Parts parts;
   ConfigReader root(document, {}, errors);
-  SchemaScope scope{tools.registry, files, parts.warnings};
+  SchemaScope scope{tools.registry, files, parts.warnings, parts.outline};
   const SecurityBlock security = readSecurity(root, document, scope, parts.audit);
   parts.security = security.spec;
   Secrets secrets(security.secrets, tools.environment, tools.clock.wallNow(), files);
@@ -55,8 +55,11 @@ LoadResult load(std::string_view text, const std::string& path, PolicyFileSet& f
   files.contribute({}, text);  // no file has an empty name
   if (const auto document = parseYaml(text, path, errors)) {
     auto parts = readDocument(*document, errors, files, tools);
-    parts.version = files.version();
-    if (errors.empty()) result.snapshot = std::make_shared<const PolicySnapshot>(std::move(parts));
+    if (errors.empty()) {
+      result.content = files.content();
+      parts.version = PolicyFileSet::versionOf(result.content);
+      result.snapshot = std::make_shared<const PolicySnapshot>(std::move(parts));
+    }
   }
   result.errors = errors.messages();
   result.watched = files.watched();
@@ -75,7 +78,16 @@ LoadResult loadPolicy(const std::string& path, const LoadTools& tools) {
   files.watch(std::filesystem::path(path).filename().string());
   const auto text = readFile(path, limits::kConfigBytesMax);
   if (text) return load(*text, path, files, tools);
-  return {nullptr, {text.error().message}, files.watched()};
+  return {nullptr, {text.error().message}, {}, files.watched()};
+}
+
+LoadResult loadKeptPolicy(std::string_view content, const std::string& path,
+                          const LoadTools& tools) {
+  PolicyFileSet files(directoryOf(path));
+  files.watch(std::filesystem::path(path).filename().string());
+  const auto text = files.keepTo(content);
+  if (!text) return {nullptr, {text.error().message}, {}, files.watched()};
+  return load(*text, path, files, tools);
 }
 
 }  // namespace edgehold

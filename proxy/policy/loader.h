@@ -27,6 +27,7 @@ struct LoadTools {
 struct LoadResult {
   std::shared_ptr<const PolicySnapshot> snapshot;  // null when there are errors
   std::vector<std::string> errors;                 // `file:line:column: path: message`, by place
+  std::string content;               // all that acts, to be kept; empty when there are errors
   std::vector<std::string> watched;  // files and folders whose change may change the result
 };
 
@@ -34,6 +35,11 @@ LoadResult loadPolicy(const std::string& path, const LoadTools& tools);
 
 // As if `text` were the file at `path`.
 LoadResult loadPolicyText(std::string_view text, const std::string& path, const LoadTools& tools);
+
+// A policy that was kept (LoadResult::content) again, as if its files still lay around `path`. What
+// is not kept (certificates, secrets) is that of now.
+LoadResult loadKeptPolicy(std::string_view content, const std::string& path,
+                          const LoadTools& tools);
 
 // A running process can take `next` over. An error names every field that only a start can change.
 Result<void> checkReloadable(const PolicySnapshot& running, const PolicySnapshot& next);

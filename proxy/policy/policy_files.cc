@@ -17,13 +17,22 @@
 namespace edgehold {
 namespace {
 
-constexpr std::size_t kVersionDigits = 16;
-
 // Length before content: no two sets of names and bytes give the same text.
 void appendFramed(std::string& out, std::string_view bytes) {
   appendNumber(out, bytes.size());
   out.push_back(':');
   out.append(bytes);
+}
+
+std::optional<std::string_view> takeFramed(std::string_view& text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto length = parseUnsigned(text.substr(0, colon));
+  text.remove_prefix(colon + 1);
+  if (!length || *length > text.size()) return std::nullopt;
+  const std::string_view taken = text.substr(0, *length);
+  text.remove_prefix(*length);
+  return taken;
 }
 
 }  // namespace
@@ -65,9 +74,30 @@ Result<std::string> PolicyFileSet::read(std::string_view path, std::size_t bytes
   if (acting_.size() >= limits::kPolicyFilesMax) {
     return fail("more than " + std::to_string(limits::kPolicyFilesMax) + " files");
   }
-  TRY_ASSIGN(std::string bytes, readFile(file, bytes_max));
+  TRY_ASSIGN(std::string bytes,
+             kept_ ? readKept(nameOf(file), bytes_max) : readFile(file, bytes_max));
   contribute(nameOf(file), bytes);
   return bytes;
+}
+
+Result<std::string> PolicyFileSet::readKept(const std::string& name, std::size_t bytes_max) const {
+  const auto found = kept_->find(name);
+  if (found == kept_->end()) return fail("`" + name + "` was not kept");
+  if (found->second.size() > bytes_max) return fail("`" + name + "`: too long");
+  return found->second;
+}
+
+Result<std::string> PolicyFileSet::readInPlace(std::string_view path, std::size_t bytes_max) {
+  TRY_ASSIGN(std::string bytes, read(path, bytes_max));
+  if (!kept_) return bytes;
+  TRY_ASSIGN(const std::string now, readFile(absolute(path), bytes_max));
+  if (now == bytes) return bytes;
+  return fail("`" + absolute(path) + "` is not the one that was kept; put that one back first");
+}
+
+Result<std::string> PolicyFileSet::keepTo(std::string_view content) {
+  TRY_ASSIGN(kept_, filesIn(content));
+  return readKept({}, limits::kConfigBytesMax);
 }
 
 const ConfigNode* PolicyFileSet::config(std::string_view path, ConfigErrors& errors) {
@@ -91,6 +121,8 @@ Result<std::vector<std::string>> PolicyFileSet::list(std::string_view directory,
                                                      std::size_t names_max) {
   const std::string folder = absolute(directory);
   watch(directory);
+  const std::string listing_name = nameOf(folder) + "/*" + std::string(suffix);
+  if (kept_) return listKept(listing_name, names_max);
   std::error_code error;
   std::vector<std::string> names;
   std::filesystem::directory_iterator entry(folder, error);
@@ -107,7 +139,21 @@ Result<std::vector<std::string>> PolicyFileSet::list(std::string_view directory,
 
   std::string listing;
   for (const std::string& name : names) appendFramed(listing, name);
-  contribute(nameOf(folder) + "/*" + std::string(suffix), listing);
+  contribute(listing_name, listing);
+  return names;
+}
+
+Result<std::vector<std::string>> PolicyFileSet::listKept(const std::string& listing_name,
+                                                         std::size_t names_max) {
+  const auto found = kept_->find(listing_name);
+  if (found == kept_->end()) return fail("`" + listing_name + "` was not kept");
+  std::vector<std::string> names;
+  for (std::string_view rest = found->second; !rest.empty();) {
+    const auto name = takeFramed(rest);
+    if (!name || names.size() >= names_max) return fail("`" + listing_name + "`: no listing");
+    names.emplace_back(*name);
+  }
+  contribute(listing_name, found->second);
   return names;
 }
 
@@ -120,13 +166,28 @@ Result<void> PolicyFileSet::require(std::string_view path) {
   return {};
 }
 
-std::string PolicyFileSet::version() const {
+std::string PolicyFileSet::content() const {
   std::string everything;
   for (const auto& [name, bytes] : acting_) {
     appendFramed(everything, name);
     appendFramed(everything, bytes);
   }
-  return hexEncode(digestOf(DigestKind::kSha256, everything).view()).substr(0, kVersionDigits);
+  return everything;
+}
+
+std::string PolicyFileSet::versionOf(std::string_view content) {
+  return hexEncode(digestOf(DigestKind::kSha256, content).view()).substr(0, kVersionDigits);
+}
+
+Result<PolicyFileSet::Files> PolicyFileSet::filesIn(std::string_view content) {
+  Files files;
+  while (!content.empty()) {
+    const auto name = takeFramed(content);
+    const auto bytes = name ? takeFramed(content) : std::nullopt;
+    if (!bytes) return fail("no kept policy: its end is missing");
+    files.emplace(*name, *bytes);
+  }
+  return files;
 }
 
 }  // namespace edgehold

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,6 +23,9 @@ class PolicyFileSet final : public PolicyFiles {
  public:
   // `directory` is the configuration file's; relative paths start there.
   explicit PolicyFileSet(const std::string& directory);
+  // As it was when `content` was kept (content()): what it holds is read from there, and nothing
+  // else exists. Gives the configuration itself; an error when it is no such text.
+  Result<std::string> keepTo(std::string_view content);
 
   std::string absolute(std::string_view path) const override;
   Result<std::string> read(std::string_view path, std::size_t bytes_max) override;
@@ -29,6 +33,9 @@ class PolicyFileSet final : public PolicyFiles {
   Result<std::vector<std::string>> list(std::string_view directory, std::string_view suffix,
                                         std::size_t names_max) override;
 
+  // As read(), for a file that is opened by its path again while it serves: kept bytes that are not
+  // those on the disk are an error.
+  Result<std::string> readInPlace(std::string_view path, std::size_t bytes_max);
   // The file must exist and is watched, but its bytes are no part of the version: certificates are
   // renewed, secrets rotate, and the policy stays the same.
   Result<void> require(std::string_view path);
@@ -37,17 +44,27 @@ class PolicyFileSet final : public PolicyFiles {
   // Bytes that act and are in no file that read() has seen.
   void contribute(std::string_view name, std::string_view bytes);
 
-  // SHA-256 over everything that acts, by name; its first 16 hexadecimal digits.
-  std::string version() const;
+  // Everything that acts, by name, in one text. The version is its SHA-256, of which the first
+  // kVersionDigits hexadecimal digits are told.
+  static constexpr std::size_t kVersionDigits = 16;
+  std::string content() const;
+  static std::string versionOf(std::string_view content);
+  // The names and bytes in such a text; an error when it is none. The configuration itself has an
+  // empty name, and a folder's listing is called `FOLDER/*SUFFIX`.
+  using Files = std::map<std::string, std::string, std::less<>>;
+  static Result<Files> filesIn(std::string_view content);
   // Absolute paths of everything that was looked at.
   std::vector<std::string> watched() const { return {watched_.begin(), watched_.end()}; }
 
  private:
+  Result<std::string> readKept(const std::string& name, std::size_t bytes_max) const;
+  Result<std::vector<std::string>> listKept(const std::string& listing_name, std::size_t names_max);
   // How `path` is called in the version: a configuration that moves stays the same policy.
   std::string nameOf(const std::string& absolute_path) const;
 
   std::string directory_;                                         // absolute, without a final slash
-  std::map<std::string, std::string> acting_;                     // by name; bytes
+  std::optional<Files> kept_;                                     // instead of the disk
+  Files acting_;                                                  // by name; bytes
   std::map<std::string, std::unique_ptr<ConfigNode>> documents_;  // by absolute path
   std::set<std::string> watched_;
 };

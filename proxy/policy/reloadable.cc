@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a running process cannot change: sockets, threads, identity, stores.
 // Thread: main only.
-#include <algorithm>
 #include <string>
 
 #include "proxy/policy/loader.h"
@@ -9,36 +8,49 @@
 namespace edgehold {
 namespace {
 
-bool isSameListener(const ListenerSpec& a, const ListenerSpec& b) {
-  return a.name == b.name && a.address == b.address && a.is_tls == b.is_tls &&
-         a.backlog == b.backlog;
-}
+class Changes {
+ public:
+  void note(bool is_same, std::string_view field) {
+    if (is_same) return;
+    text_.append(text_.empty() ? "`" : ", `").append(field).append("`");
+  }
+  const std::string& text() const { return text_; }
 
-bool areSameListeners(const std::vector<ListenerSpec>& a, const std::vector<ListenerSpec>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), isSameListener);
+ private:
+  std::string text_;
+};
+
+void compareListeners(const std::vector<ListenerSpec>& was, const std::vector<ListenerSpec>& is,
+                      Changes& changes) {
+  if (was.size() != is.size()) return changes.note(false, "listen");
+  for (std::size_t i = 0; i < was.size(); ++i) {
+    const std::string path = "listen[" + std::to_string(i) + "].";
+    changes.note(was[i].address == is[i].address, path + "address");
+    // Unless it is written, the name is the address.
+    if (was[i].address == is[i].address) changes.note(was[i].name == is[i].name, path + "name");
+    changes.note(was[i].is_tls == is[i].is_tls, path + "tls");
+    changes.note(was[i].backlog == is[i].backlog, path + "backlog");
+  }
 }
 
 }  // namespace
 
 Result<void> checkReloadable(const PolicySnapshot& running, const PolicySnapshot& next) {
-  std::string changed;
-  const auto note = [&](bool is_same, std::string_view field) {
-    if (is_same) return;
-    changed.append(changed.empty() ? "`" : ", `").append(field).append("`");
-  };
+  Changes changes;
   const ServerSpec& was = running.server();
   const ServerSpec& is = next.server();
-  note(areSameListeners(was.listeners, is.listeners), "listen");
-  note(was.admin.socket_path == is.admin.socket_path && was.admin.address == is.admin.address,
-       "admin");
-  note(was.workers == is.workers, "workers");
-  note(was.user == is.user, "user");
-  note(was.state_directory == is.state_directory, "state.directory");
-  note(was.is_state_synced == is.is_state_synced, "state.durability");
-  note(running.counterEntries() == next.counterEntries(), "state.counter_entries");
-  note(running.audit().path == next.audit().path, "audit.path");
-  if (changed.empty()) return {};
-  return fail("only a restart can change " + changed + ": nothing was changed");
+  compareListeners(was.listeners, is.listeners, changes);
+  changes.note(was.admin.socket_path == is.admin.socket_path, "admin.socket");
+  changes.note(was.admin.address == is.admin.address, "admin.address");
+  changes.note(was.workers == is.workers, "workers");
+  changes.note(was.user == is.user, "user");
+  changes.note(was.state_directory == is.state_directory, "state.directory");
+  changes.note(was.is_state_synced == is.is_state_synced, "state.durability");
+  changes.note(running.counterEntries() == next.counterEntries(), "state.counter_entries");
+  changes.note(running.audit().path == next.audit().path, "audit.path");
+  changes.note(running.audit().durability == next.audit().durability, "audit.durability");
+  if (changes.text().empty()) return {};
+  return fail("only a restart can change " + changes.text() + ": nothing was changed");
 }
 
 }  // namespace edgehold

@@ -10,6 +10,7 @@
 
 #include "proxy/base/config_reader.h"
 #include "proxy/exchange/filter_registry.h"
+#include "proxy/policy/outline.h"
 #include "proxy/policy/policy_files.h"
 
 namespace edgehold {
@@ -18,6 +19,7 @@ struct SchemaScope {
   const FilterRegistry& registry;
   PolicyFileSet& files;
   std::vector<std::string>& warnings;
+  PolicyOutline& outline;
 };
 
 // Names become metric labels, audit fields and parts of paths: letters, digits and `._-`, at most

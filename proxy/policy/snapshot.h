@@ -16,6 +16,7 @@
 #include "proxy/exchange/route.h"
 #include "proxy/net/listener_spec.h"
 #include "proxy/observe/audit_spec.h"
+#include "proxy/policy/outline.h"
 #include "proxy/policy/router.h"
 #include "proxy/upstream/upstream_spec.h"
 
@@ -70,6 +71,7 @@ class PolicySnapshot {
     std::vector<UpstreamSpec> upstreams;
     std::vector<std::unique_ptr<const Route>> routes;
     std::size_t counter_entries = limits::kCounterEntriesDefault;
+    PolicyOutline outline;              // what each route's filters demand, for comparisons
     std::vector<std::string> warnings;  // unresolved secrets and the like: live, but to be told
   };
   explicit PolicySnapshot(Parts parts);
@@ -84,6 +86,7 @@ class PolicySnapshot {
   const std::vector<UpstreamSpec>& upstreams() const { return parts_.upstreams; }
   const std::vector<std::unique_ptr<const Route>>& routes() const { return parts_.routes; }
   std::size_t counterEntries() const { return parts_.counter_entries; }
+  const PolicyOutline& outline() const { return parts_.outline; }
   const std::vector<std::string>& warnings() const { return parts_.warnings; }
 
   // The route for a request, most specific first; null when none matches.

@@ -88,7 +88,7 @@ UpstreamTlsSpec readTls(ConfigReader& tls, SchemaScope& scope) {
   const std::string ca = tls.text("ca");
   if (!ca.empty()) {
     spec.ca_file = scope.files.absolute(ca);
-    if (const auto bytes = scope.files.read(ca, limits::kConfigBytesMax); !bytes) {
+    if (const auto bytes = scope.files.readInPlace(ca, limits::kConfigBytesMax); !bytes) {
       tls.reject("ca", bytes.error().message);
     }
   }

@@ -518,25 +518,66 @@ TEST_F(LoaderTest, RefusesMoreRoutesThanTheLimit) {
   EXPECT_THAT(withRoutes(limits::kRoutesMax + 1), ElementsAre(HasSubstr("at most 1000 routes")));
 }
 
+struct StartOnlyRow {
+  const char* line;
+  const char* named;
+};
+
+// Every key that only a start can change, by its path. A new one belongs here.
 TEST_F(LoaderTest, LetsOnlyAStartChangeSocketsThreadsIdentityAndStores) {
   const std::string base = std::string(kHead) + std::string(kRoute);
   const auto running = load(base).snapshot;
-  EXPECT_TRUE(checkReloadable(*running, *load(base + "timeouts: {head: 1s}\n").snapshot));
-  const auto next = load(base +
-                         "workers: 3\nuser: x\nstate: {directory: /x, counter_entries: "
-                         "4096}\naudit: {path: /y}\nadmin: {socket: /z}\n")
-                        .snapshot;
-  const auto refused = checkReloadable(*running, *next);
+  const std::vector<StartOnlyRow> rows = {
+      {"workers: 3", "`workers`"},
+      {"user: x", "`user`"},
+      {"state: {counter_entries: 4096}", "`state.counter_entries`"},
+      {"audit: {path: /y}", "`audit.path`"},
+      {"audit: {durability: disk}", "`audit.durability`"},
+      {"admin: {socket: /z}", "`admin.socket`"},
+      {"admin: {address: \"127.0.0.1:9901\"}", "`admin.address`"},
+      // What lies in the directory moves with it.
+      {"state: {directory: /x}", "`admin.socket`, `state.directory`, `audit.path`"},
+  };
+  for (const StartOnlyRow& row : rows) {
+    const auto refused = checkReloadable(*running, *load(base + row.line + "\n").snapshot);
+    ASSERT_FALSE(refused.has_value()) << row.line;
+    EXPECT_EQ(refused.error().message,
+              std::string("only a restart can change ") + row.named + ": nothing was changed");
+  }
+  const char* const kReloadable =
+      "timeouts: {head: 1s}\nreload: {watch: true}\ntrusted_proxies: [10.0.0.0/8]\n"
+      "audit: {rotate: {size: 1MiB}}\n";
+  EXPECT_TRUE(checkReloadable(*running, *load(base + kReloadable).snapshot));
+}
+
+TEST_F(LoaderTest, ListenersAreStartOnlyAndNamedByTheirPlace) {
+  const auto with = [&](const std::string& listen) {
+    return load("listen: " + listen + "\nupstreams: {agent: {url: \"http://127.0.0.1:1\"}}\n" +
+                std::string(kRoute))
+        .snapshot;
+  };
+  const std::string second = "{address: \"127.0.0.1:8080\", clear_text: true}";
+  const auto running = with("[{address: \"127.0.0.1:0\", clear_text: true}, " + second + "]");
+  const std::vector<StartOnlyRow> rows = {
+      {"[{address: \"127.0.0.1:1\", clear_text: true}, ", "`listen[0].address`"},
+      {"[{address: \"127.0.0.1:0\", clear_text: true, name: x}, ", "`listen[0].name`"},
+      {"[{address: \"127.0.0.1:0\", clear_text: true, backlog: 9}, ", "`listen[0].backlog`"},
+      {"[", "`listen`"},
+  };
+  for (const StartOnlyRow& row : rows) {
+    const auto refused = checkReloadable(*running, *with(row.line + second + "]"));
+    ASSERT_FALSE(refused.has_value()) << row.line;
+    EXPECT_THAT(refused.error().message, HasSubstr(std::string("change ") + row.named + ":"));
+  }
+}
+
+TEST_F(LoaderTest, NamesAllThatOnlyAStartCanChangeAtOnce) {
+  const std::string base = std::string(kHead) + std::string(kRoute);
+  const auto next = load(base + "workers: 3\nuser: x\naudit: {path: /y}\n").snapshot;
+  const auto refused = checkReloadable(*load(base).snapshot, *next);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().message,
-            "only a restart can change `admin`, `workers`, `user`, `state.directory`, "
-            "`state.counter_entries`, `audit.path`: nothing was changed");
-  const auto moved = load(
-                         "listen: {address: \"127.0.0.1:1\", clear_text: true}\n"
-                         "upstreams: {agent: {url: \"http://127.0.0.1:18789\"}}\n" +
-                         std::string(kRoute))
-                         .snapshot;
-  EXPECT_FALSE(checkReloadable(*running, *moved).has_value());
+            "only a restart can change `workers`, `user`, `audit.path`: nothing was changed");
 }
 
 }  // namespace
