@@ -39,7 +39,14 @@ Listener::Listener(EventLoop& loop, Fd fd, OnAccept on_accept)
   watch_.wantRead(true);
 }
 
-void Listener::onFdReady(bool, bool) {
+// Bounded: others may go on to connect.
+void Listener::acceptRest() {
+  constexpr int kTurns = 256;
+  for (int turn = 0; turn < kTurns && acceptSome(); ++turn) {
+  }
+}
+
+bool Listener::acceptSome() {
   for (int accepted = 0; accepted < kAcceptsPerTurn; ++accepted) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
@@ -47,10 +54,11 @@ void Listener::onFdReady(bool, bool) {
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       const int error_number = errno;
-      if (error_number == EAGAIN) return;
+      if (error_number == EAGAIN) return false;
       if (isTransient(error_number)) continue;
       LogEvery(100, WARNING) << "accept: " << errorText(error_number) << ", pausing";
-      return pause();
+      pause();
+      return false;
     }
     Fd owned(fd);
     const auto peer = Endpoint::fromSockaddr(reinterpret_cast<const sockaddr&>(address));
@@ -60,6 +68,7 @@ void Listener::onFdReady(bool, bool) {
     }
     on_accept_(std::move(owned), peer.value_or(Endpoint{}));
   }
+  return true;
 }
 
 void Listener::pause() {

@@ -20,8 +20,13 @@ class Listener final : private FdWatch::Observer {
   Listener(EventLoop& loop, Fd fd, OnAccept on_accept);
   ~Listener() override = default;
 
+  // Accepts what has connected already, before the end of the listener would reset it.
+  void acceptRest();
+
  private:
-  void onFdReady(bool is_readable, bool is_writable) override;
+  void onFdReady(bool, bool) override { acceptSome(); }
+  // A turn's worth; true when there may be more.
+  bool acceptSome();
   void pause();
 
   Fd fd_;

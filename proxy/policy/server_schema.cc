@@ -87,6 +87,7 @@ TimeoutSpec readTimeouts(ConfigReader& root) {
   spec.head = readWait(*timeouts, "head", spec.head);
   spec.idle = readWait(*timeouts, "idle", spec.idle);
   spec.write = readWait(*timeouts, "write", spec.write);
+  spec.drain_delay = timeouts->duration("drain_delay", spec.drain_delay);
   spec.drain = readWait(*timeouts, "drain", spec.drain);
   timeouts->finish();
   return spec;

@@ -43,6 +43,8 @@ struct TimeoutSpec {
   std::chrono::nanoseconds head = limits::kHeadTimeout;
   std::chrono::nanoseconds idle = limits::kIdleTimeout;
   std::chrono::nanoseconds write = limits::kWriteTimeout;
+  // Between not ready and the end of the doors, so that load balancers see the first in time.
+  std::chrono::nanoseconds drain_delay{0};
   std::chrono::nanoseconds drain = limits::kDrainTimeout;
 };
 

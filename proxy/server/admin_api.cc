@@ -12,27 +12,26 @@
 #include "proxy/observe/exposition.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/server/admin_approvals.h"
+#include "proxy/server/admin_policy.h"
 
 namespace edgehold {
 namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
-enum class Page : std::uint8_t { kLive, kReady, kStarted, kMetrics, kStatus, kReload };
+enum class Page : std::uint8_t { kLive, kReady, kStarted, kMetrics, kStatus };
 
 struct PageRow {
   std::string_view path;
   Page page;
-  bool is_change;  // POST; the others GET and HEAD
 };
 
-constexpr std::array<PageRow, 6> kPages = {{
-    {"/livez", Page::kLive, false},
-    {"/readyz", Page::kReady, false},
-    {"/startupz", Page::kStarted, false},
-    {"/metrics", Page::kMetrics, false},
-    {"/status", Page::kStatus, false},
-    {"/reload", Page::kReload, true},
+constexpr std::array<PageRow, 5> kPages = {{
+    {"/livez", Page::kLive},
+    {"/readyz", Page::kReady},
+    {"/startupz", Page::kStarted},
+    {"/metrics", Page::kMetrics},
+    {"/status", Page::kStatus},
 }};
 
 const PageRow* pageAt(std::string_view path) {
@@ -59,11 +58,6 @@ Json::Value listOf(const std::vector<std::string>& texts) {
   return list;
 }
 
-bool isMethodOf(const PageRow& row, Method method) {
-  if (row.is_change) return method == Method::kPost;
-  return method == Method::kGet || method == Method::kHead;
-}
-
 }  // namespace
 
 Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
@@ -76,10 +70,12 @@ Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
         request, operations_.holds(), loop_,
         [this](const OperatorAct& act) { return operations_.record(act); });
   }
+  if (AdminPolicy::serves(request.path)) return now(AdminPolicy::answer(request, operations_));
   const PageRow* const row = pageAt(request.path);
   if (row == nullptr) return now(adminProblem(Reason::kRouteNotFound, "no such admin path"));
-  if (!isMethodOf(*row, request.method))
-    return now(adminWrongMethod(row->is_change ? "POST" : "GET, HEAD"));
+  if (request.method != Method::kGet && request.method != Method::kHead) {
+    return now(adminWrongMethod("GET, HEAD"));
+  }
   switch (row->page) {
     case Page::kLive:
       return now(yesOrNo(true, "live", ""));
@@ -91,8 +87,6 @@ Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
       return now({200, Exposition::kContentType, operations_.metrics().render(), {}});
     case Page::kStatus:
       return now(status());
-    case Page::kReload:
-      return now(reload());
   }
   return now(adminProblem(Reason::kInternalError, {}));
 }
@@ -115,25 +109,21 @@ AdminAnswer AdminApi::status() const {
   tree["is_draining"] = status.is_draining;
   tree["workers"] = Json::UInt64{status.workers};
   tree["listeners"] = listOf(status.listeners);
-  tree["last_reload"]["at"] = formatRfc3339(status.last_reload);
-  tree["last_reload"]["is_ok"] = status.is_last_reload_ok;
-  if (!status.is_last_reload_ok) tree["last_reload"]["error"] = status.last_reload_error;
+  const PolicyState& policy = status.policy;
+  tree["policy_source"] = policy.is_rolled_back ? "rollback" : "disk";
+  tree["policy_since"] = formatRfc3339(policy.in_force_since);
+  tree["is_disk_in_force"] = policy.is_disk_in_force;
+  Json::Value& last = tree["last_reload"];
+  last["at"] = formatRfc3339(policy.last_reload);
+  last["cause"] = policy.last_cause;
+  last["is_ok"] = policy.last_error.empty();
+  if (!policy.last_error.empty()) last["error"] = policy.last_error;
+  if (!policy.last_weaker.empty()) last["weaker"] = listOf(policy.last_weaker);
   tree["audit_file"] = status.audit_file;
   tree["is_audit_healthy"] = status.is_audit_healthy;
   if (!status.troubles.empty()) tree["troubles"] = listOf(status.troubles);
   tree["warnings"] = listOf(status.warnings);
   return adminJson(tree);
-}
-
-AdminAnswer AdminApi::reload() {
-  const ReloadReport report = operations_.reload();
-  Json::Value tree(Json::objectValue);
-  tree["has_changed"] = report.has_changed;
-  tree["policy_version"] = report.version;
-  tree["warnings"] = listOf(report.warnings);
-  if (report.errors.empty()) return adminJson(tree);
-  tree["errors"] = listOf(report.errors);
-  return adminProblem(Reason::kPolicyRefused, "the policy in force stays", std::move(tree));
 }
 
 }  // namespace edgehold

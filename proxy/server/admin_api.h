@@ -21,7 +21,6 @@ class AdminApi {
  private:
   AdminAnswer readiness() const;
   AdminAnswer status() const;
-  AdminAnswer reload();
 
   Operations& operations_;
   Loop& loop_;

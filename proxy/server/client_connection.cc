@@ -106,6 +106,9 @@ void ClientConnection::start() {
 }
 
 void ClientConnection::drain() {
+  // A request that is here already is answered, not reset with the idle connection it came on.
+  if (is_open_ && is_reading_) read();
+  if (is_closed_) return;
   codec_->drain();
   flushLater();
 }

@@ -7,10 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/base/ip.h"
+#include "proxy/base/reason.h"
 #include "proxy/base/result.h"
 
 namespace edgehold {
@@ -18,12 +20,33 @@ namespace edgehold {
 class HoldStore;
 struct OperatorAct;
 class MetricsRegistry;
+class PolicyHistory;
+
+// A policy shall change: who asks for it, and what they accept.
+struct PolicyAsk {
+  std::string cause;  // `admin`, `signal`, `watch`
+  std::string who;    // AdminRequest::caller, or the cause again
+  bool allows_downgrade = false;
+};
 
 struct ReloadReport {
   bool has_changed = false;
   std::string version;              // of the policy that is in force now
   std::vector<std::string> errors;  // why it was refused; empty when it was taken
   std::vector<std::string> warnings;
+  std::vector<std::string> weaker;         // in what it is weaker than the one before (downgrade.h)
+  Reason reason = Reason::kPolicyRefused;  // when it was refused
+};
+
+// How the policy in force came to be, and how the last try ended.
+struct PolicyState {
+  WallTime in_force_since{};
+  bool is_rolled_back = false;   // from the history, not from the disk
+  bool is_disk_in_force = true;  // as far as the files were read: false after a refusal too
+  WallTime last_reload{};
+  std::string last_cause;                // `start`, `admin`, `signal`, `watch`
+  std::string last_error;                // first line of it; empty when it was taken
+  std::vector<std::string> last_weaker;  // of a refusal: that it was weaker, and in what
 };
 
 struct ServerStatus {
@@ -35,9 +58,7 @@ struct ServerStatus {
   bool is_draining = false;
   std::size_t workers = 0;
   std::vector<std::string> listeners;  // where clients connect: `name address:port`, ports as bound
-  bool is_last_reload_ok = true;
-  std::string last_reload_error;  // first line of it
-  WallTime last_reload{};
+  PolicyState policy;
   std::string audit_file;
   bool is_audit_healthy = true;
   std::vector<std::string> troubles;  // of the stores: why what must be kept is refused
@@ -48,8 +69,11 @@ class Operations {
  public:
   virtual ~Operations() = default;
   virtual ServerStatus status() const = 0;
-  // Loads, checks and takes over the configuration file. A refusal changes nothing.
-  virtual ReloadReport reload() = 0;
+  // Loads, checks and takes over the configuration file, or a policy of the history (by its version
+  // or the first digits of it). A refusal changes nothing.
+  virtual ReloadReport reload(const PolicyAsk& ask) = 0;
+  virtual ReloadReport rollback(std::string_view version, const PolicyAsk& ask) = 0;
+  virtual const PolicyHistory& history() const = 0;
   virtual bool isStarted() const = 0;  // /startupz: listening
   virtual bool isReady() const = 0;    // /readyz: started, not draining, audit and store writable
   virtual HoldStore& holds() = 0;

@@ -37,8 +37,10 @@ class CommandLine {
   void addConfig(CLI::App& app, bool is_required);
   void addJson(CLI::App& app);
   void addAdmin(CLI::App& app);
+  void addDowngrade(CLI::App& app);
   void addService();
   void addOperation();
+  void addPolicy();
   void addRules();
   void addApprovals();
   void addDecision(CLI::App& parent, const std::string& name, const std::string& purpose,
@@ -64,6 +66,7 @@ CommandLine::CommandLine(const std::string& version)
   addJson(app_);
   addService();
   addOperation();
+  addPolicy();
   addRules();
   addApprovals();
   addAudit();
@@ -117,6 +120,7 @@ void CommandLine::addOperation() {
   CLI::App* const reload =
       verb(app_, "reload", "Make a running edgehold read its configuration again", Verb::kReload);
   reload->footer(std::string(help::kReloadEnd));
+  addDowngrade(*reload);
   CLI::App* const status = verb(app_, "status", "Tell how a running edgehold is", Verb::kStatus);
   status->footer(std::string(help::kStatusEnd));
   for (CLI::App* const app : {reload, status}) {
@@ -127,6 +131,34 @@ void CommandLine::addOperation() {
   CLI::App* const version = verb(app_, "version", "Print the version", Verb::kVersion);
   addJson(*version);
   version->footer(std::string(help::kVersionEnd));
+}
+
+void CommandLine::addDowngrade(CLI::App& app) {
+  app.add_flag("--allow-downgrade", options_.allows_downgrade,
+               "Take it even where it is weaker than the policy in force");
+}
+
+void CommandLine::addPolicy() {
+  CLI::App* const policy = group("policy", "Look at earlier policies, and go back to one");
+  policy->footer(std::string(help::kPolicyEnd));
+  CLI::App* const history =
+      verb(*policy, "history", "List the policies that were in force", Verb::kPolicyHistory);
+  CLI::App* const diff =
+      verb(*policy, "diff", "Show what changed between two of them", Verb::kPolicyDiff);
+  diff->add_option("VERSION", options_.versions, "Older and newer (default: the last two)")
+      ->expected(0, 2);
+  CLI::App* const rollback =
+      verb(*policy, "rollback", "Put a kept policy in force again", Verb::kPolicyRollback);
+  rollback->add_option("VERSION", options_.versions, "The version, or its first digits")
+      ->required()
+      ->expected(1);
+  addDowngrade(*rollback);
+  for (CLI::App* const app : {history, diff, rollback}) {
+    addConfig(*app, /*is_required=*/false);
+    addAdmin(*app);
+    addJson(*app);
+    app->footer(std::string(help::kPolicyEnd));
+  }
 }
 
 void CommandLine::addRules() {

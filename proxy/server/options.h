@@ -25,6 +25,9 @@ enum class Verb : std::uint8_t {
   kRun,
   kCheck,
   kReload,
+  kPolicyHistory,
+  kPolicyDiff,
+  kPolicyRollback,
   kStatus,
   kVersion,
   kRulesTest,
@@ -41,16 +44,18 @@ struct Options {
   std::string admin;        // --admin; empty: not given
   bool is_json = false;
   bool keeps_core_dumps = false;
-  std::string directory;          // rules test
-  std::string approval_id;        // approvals show, approve, deny
-  std::string reason;             // approvals approve, deny
-  std::string who;                // the same
-  std::string state = "pending";  // approvals list; or `any`
-  std::size_t limit = 100;        // approvals list, audit query; 0: all
-  std::string audit_file;         // audit query; empty: as configured
-  std::string since;              // audit query: RFC 3339, or how long ago
-  std::string until;              // the same
-  AuditQuery audit;               // its times are not set
+  bool allows_downgrade = false;      // reload, policy rollback
+  std::vector<std::string> versions;  // policy diff, rollback
+  std::string directory;              // rules test
+  std::string approval_id;            // approvals show, approve, deny
+  std::string reason;                 // approvals approve, deny
+  std::string who;                    // the same
+  std::string state = "pending";      // approvals list; or `any`
+  std::size_t limit = 100;            // approvals list, audit query; 0: all
+  std::string audit_file;             // audit query; empty: as configured
+  std::string since;                  // audit query: RFC 3339, or how long ago
+  std::string until;                  // the same
+  AuditQuery audit;                   // its times are not set
 };
 
 // Either options, or what to print and exit with (help, version, a mistake).

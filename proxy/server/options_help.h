@@ -43,10 +43,12 @@ EXAMPLES
   edgehold run -c /etc/edgehold/edgehold.yaml
 
 SIGNALS
-  HUP         read the configuration again; with mistakes, nothing changes
+  HUP         read the configuration again; with mistakes, or when it is weaker
+              than the one in force (see `edgehold reload --help`), nothing changes
   USR1        open the audit file again (after something else moved it)
-  TERM, INT   drain: not ready, no new connections, finish what is under way,
-              then end; a second one ends at once
+  TERM, INT   drain: not ready; after timeouts.drain_delay no new connections;
+              finish what is under way, end when it is done or timeouts.drain has
+              passed; a second one ends at once; HUP is ignored meanwhile
 
 FILES
   state.directory     holds and claims (/var/lib/edgehold unless configured)
@@ -54,7 +56,8 @@ FILES
   audit.path          one JSON line for each decision (audit.jsonl there)
 
 EXIT CODES
-  0  drained and ended     1  cannot start     2  configuration with mistakes)";
+  0  drained and ended, or cut at the deadline or by a second signal
+  1  cannot start     2  configuration with mistakes)";
 
 inline constexpr std::string_view kCheckEnd = R"(
 Builds everything that `run` would build, rules, filters and secrets included,
@@ -73,14 +76,37 @@ EXIT CODES
 inline constexpr std::string_view kReloadEnd = R"(
 The running edgehold reads its configuration file and rules again, checks all of
 it and takes it over as one; exchanges under way keep the policy they began with.
-With mistakes nothing changes, and they are told on standard error.
+With mistakes nothing changes, and they are told on standard error. So it is when a
+key changed that only a restart can change, or when the policy is weaker than the
+one in force (a filter or an action that must be approved is gone, a wider admin
+address, shorter or poorer audit, ...): every such line is named, and
+--allow-downgrade takes it. Rates, sizes, windows and times may change freely.
+Each reload, taken or refused, is in the audit log with who asked for it.
 
 EXAMPLES
   edgehold reload
+  edgehold reload --allow-downgrade
   edgehold reload --admin /run/edgehold/admin.sock --json
 
 EXIT CODES
   0  taken over     1  nobody answers, or refused: the old policy stays)";
+
+inline constexpr std::string_view kPolicyEnd = R"(
+Every policy that was in force is kept whole in state.directory (the last 32): the
+configuration, rules and catalogues; references to secrets, never secrets. `rollback`
+checks a kept one like a reload and puts it in force; the files on the disk stay as
+they are and are in force again with the next reload (also by HUP, or a change while
+`reload.watch` is true) or restart. `status` tells while they differ. Certificates,
+secrets and authorities of upstreams are those of now.
+
+EXAMPLES
+  edgehold policy history
+  edgehold policy diff
+  edgehold policy diff 4f2c9a01 b3d1e6f0
+  edgehold policy rollback 4f2c9a01
+
+EXIT CODES
+  0  ok     1  nobody answers, no such version, or refused: the policy in force stays)";
 
 inline constexpr std::string_view kStatusEnd = R"(
 EXAMPLES

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <thread>
 #include <utility>
 
@@ -33,6 +34,16 @@ void logWarnings(const PolicySnapshot& policy) {
   for (const std::string& warning : policy.warnings()) LOG(WARNING) << warning;
 }
 
+std::string historyDirectory(const ServerSpec& spec) { return spec.state_directory + "/policies"; }
+
+// What root has kept in earlier runs.
+Result<void> giveHistory(const ServerSpec& spec) {
+  std::error_code ignored;
+  const std::string directory = historyDirectory(spec);
+  if (!std::filesystem::is_directory(directory, ignored)) return {};
+  return giveToUser(directory, {}, spec.user);
+}
+
 }  // namespace
 
 Server::Server(const Options& options, const LoadTools& tools)
@@ -56,12 +67,11 @@ Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadT
   std::unique_ptr<Server> server(new Server(options, tools));
   LoadResult loaded = loadPolicy(options.config_file, tools);
   if (loaded.snapshot == nullptr) return fail(joinLines(loaded.errors));
-  if (loaded.snapshot->reload().is_watched) server->watcher_.watch(std::move(loaded.watched));
   TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot)));
   logWarnings(*server->serving_->policy);
   TRY(server->openState());
   TRY(server->bindListeners());
-  server->startWorkers();
+  server->startWorkers(std::move(loaded));
   return server;
 }
 
@@ -120,10 +130,11 @@ Result<void> Server::bindListeners() {
   const std::string& audit = serving_->policy->audit().path;
   TRY(giveToUser(spec.state_directory, {audit == "-" ? "" : audit, admin_->socketPath()},
                  spec.user));
+  TRY(giveHistory(spec));
   return becomeUser(spec.user);
 }
 
-void Server::startWorkers() {
+void Server::startWorkers(LoadResult loaded) {
   ledger_->start();
   for (const auto& worker : workers_) worker->start();
   release_ = std::make_unique<HoldRelease>(loop_, *holds_, *ledger_, *workers_.front());
@@ -132,8 +143,10 @@ void Server::startWorkers() {
   });
   hourly_ = loop_.makeTimer([this] { everyHour(); });
   hourly_->arm(kHousekeepingInterval);
-  metrics_.reloadSucceeded(tools_.clock.wallNow(), serving_->policy->version());
-  last_reload_ = tools_.clock.wallNow();
+  reloader_ = std::make_unique<Reloader>(
+      Reloader::Parts{loop_, tools_, random_, *audit_, metrics_, options_.config_file},
+      historyDirectory(serving_->policy->server()), serving_, std::move(loaded),
+      [this](std::shared_ptr<const Serving> next) { adopt(std::move(next)); });
   for (const std::string& listener : listening_) LOG(INFO) << "listening on " << listener;
   LOG(INFO) << "policy " << serving_->policy->version() << " in force, " << workers_.size()
             << " workers";
@@ -152,9 +165,7 @@ ServerStatus Server::status() const {
           .is_draining = is_draining_,
           .workers = workers_.size(),
           .listeners = listening_,
-          .is_last_reload_ok = last_reload_error_.empty(),
-          .last_reload_error = last_reload_error_,
-          .last_reload = last_reload_,
+          .policy = reloader_->state(),
           .audit_file = policy.audit().path,
           .is_audit_healthy = audit_->isHealthy(),
           .troubles = health_->troubles(),
@@ -184,57 +195,16 @@ void Server::recordExpiry(const std::string& id) {
   });
 }
 
-ReloadReport Server::reloadBecause(std::string_view cause) {
-  ReloadReport report;
-  LOG(INFO) << "reload (" << cause << ")";
-  std::shared_ptr<const Serving> next;
-  LoadResult loaded = loadPolicy(options_.config_file, tools_);
-  report.errors = std::move(loaded.errors);
-  if (loaded.snapshot != nullptr) {
-    const auto reloadable = checkReloadable(*serving_->policy, *loaded.snapshot);
-    auto made = Serving::make(std::move(loaded.snapshot));
-    if (!reloadable) {
-      report.errors.push_back(reloadable.error().message);
-    } else if (!made) {
-      report.errors.push_back(made.error().message);
-    } else {
-      next = std::move(*made);
-    }
-  }
-  finishReload(std::move(next), report);
-  // Also after a refusal: the next change of the same files may mend it.
-  if (serving_->policy->reload().is_watched) {
-    watcher_.watch(std::move(loaded.watched));
-  } else {
-    watcher_.stop();
-  }
-  return report;
-}
-
-void Server::finishReload(std::shared_ptr<const Serving> next, ReloadReport& report) {
-  last_reload_ = tools_.clock.wallNow();
-  last_reload_error_ = report.errors.empty() ? "" : report.errors.front();
-  if (next == nullptr) {
-    metrics_.reloadFailed(last_reload_);
-    report.version = serving_->policy->version();
-    for (const std::string& error : report.errors) LOG(ERROR) << "reload refused: " << error;
-    return;
-  }
-  report.has_changed = next->policy->version() != serving_->policy->version();
-  report.version = next->policy->version();
-  report.warnings = next->policy->warnings();
+void Server::adopt(std::shared_ptr<const Serving> next) {
   serving_ = std::move(next);
   audit_->adopt(serving_->policy->audit());
   for (const auto& worker : workers_) worker->adopt(serving_);
-  metrics_.reloadSucceeded(last_reload_, report.version);
-  logWarnings(*serving_->policy);
-  LOG(INFO) << "policy " << report.version << " in force";
 }
 
 void Server::onSignal(int number) {
   switch (number) {
     case SIGHUP:
-      reloadBecause("signal");
+      reloader_->reload({.cause = "signal", .who = "signal"});
       return;
     case SIGUSR1: {
       const auto reopened = audit_->reopen(tools_.clock.wallNow());
@@ -252,8 +222,18 @@ void Server::onSignal(int number) {
 }
 
 void Server::drain() {
-  LOG(INFO) << "draining";
   is_draining_ = true;  // readiness is false from here on
+  reloader_->close();
+  const auto delay = serving_->policy->timeouts().drain_delay;
+  if (delay <= delay.zero()) return closeDoors();
+  LOG(INFO) << "not ready any more; draining in "
+            << std::chrono::duration_cast<std::chrono::milliseconds>(delay).count() << " ms";
+  drain_delay_ = loop_.makeTimer([this] { closeDoors(); });
+  drain_delay_->arm(delay);
+}
+
+void Server::closeDoors() {
+  LOG(INFO) << "draining";
   workers_draining_ = workers_.size();
   drain_deadline_ = loop_.makeTimer([this] {
     LOG(WARNING) << "drain deadline passed: cutting what is left";

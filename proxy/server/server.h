@@ -20,9 +20,9 @@
 #include "proxy/observe/audit_file.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/policy/loader.h"
-#include "proxy/policy/watcher.h"
 #include "proxy/server/admin.h"
 #include "proxy/server/operations.h"
+#include "proxy/server/reloader.h"
 #include "proxy/server/serving.h"
 #include "proxy/server/status_page.h"
 #include "proxy/server/store_health.h"
@@ -54,21 +54,25 @@ class Server final : private Operations {
   // make(), in this order
   Result<void> openState();
   Result<void> bindListeners();
-  void startWorkers();
+  void startWorkers(LoadResult loaded);
 
   // Operations
   ServerStatus status() const override;
-  ReloadReport reload() override { return reloadBecause("admin"); }
+  ReloadReport reload(const PolicyAsk& ask) override { return reloader_->reload(ask); }
+  ReloadReport rollback(std::string_view version, const PolicyAsk& ask) override {
+    return reloader_->rollback(version, ask);
+  }
+  const PolicyHistory& history() const override { return reloader_->history(); }
   bool isStarted() const override { return is_started_; }
   bool isReady() const override;
   HoldStore& holds() override { return *holds_; }
   const MetricsRegistry& metrics() const override { return metrics_; }
   Result<void> record(OperatorAct act) override;
 
-  ReloadReport reloadBecause(std::string_view cause);
-  void finishReload(std::shared_ptr<const Serving> next, ReloadReport& report);
+  void adopt(std::shared_ptr<const Serving> next);
   void onSignal(int number);
   void drain();
+  void closeDoors();
   void onWorkerDrained();
   void recordExpiry(const std::string& id);
   void everyHour();
@@ -94,12 +98,11 @@ class Server final : private Operations {
   std::unique_ptr<HoldRelease> release_;
   std::unique_ptr<LedgerWatch> expiries_;
   std::unique_ptr<Admin> admin_;
-  PolicyWatcher watcher_{loop_, [this] { reloadBecause("watch"); }};
+  std::unique_ptr<Reloader> reloader_;
+  std::unique_ptr<Timer> drain_delay_;
   std::unique_ptr<Timer> drain_deadline_;
   std::unique_ptr<Timer> hourly_;
   std::vector<std::string> listening_;
-  std::string last_reload_error_;
-  WallTime last_reload_{};
   std::size_t workers_draining_ = 0;
   bool is_started_ = false;
   bool is_draining_ = false;

@@ -105,11 +105,15 @@ void Worker::closed(ClientConnection& connection) {
 
 void Worker::drain(std::function<void()> on_drained) {
   loop_.post([this, on_drained = std::move(on_drained)] {
+    for (const Door& door : doors_) door.listener->acceptRest();
     doors_.clear();
     on_drained_ = on_drained;
     station_.drain();
-    // drain() may close a connection at the end of this turn, never within the call.
-    for (const auto& [key, connection] : connections_) connection->drain();
+    // A copy: one that reads its end closes itself. It lives until the turn ends.
+    std::vector<ClientConnection*> open;
+    open.reserve(connections_.size());
+    for (const auto& [key, connection] : connections_) open.push_back(key);
+    for (ClientConnection* const connection : open) connection->drain();
     reportDrained();
   });
 }

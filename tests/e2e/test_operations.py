@@ -66,7 +66,86 @@ class Drain(Case):
         proxy.signal(signal.SIGTERM)
         wait_for(lambda: proxy.admin("/readyz").status == 503, "it drains")
         proxy.signal(signal.SIGTERM)
-        proxy.process.wait(10)
+        self.assertEqual(proxy.process.wait(10), 0)
+
+    def test_hup_and_reload_are_refused_while_it_drains(self):
+        gate, proxy = self.start()
+        client = self.client(proxy)
+        client.request(target="/slow")
+        self.assertTrue(gate.seen.wait(20))
+        proxy.signal(signal.SIGTERM)
+        wait_for(lambda: proxy.admin("/readyz").status == 503, "it drains")
+        refused = proxy.admin("/reload", "POST")
+        self.assertEqual((refused.status, refused.json()["reason"]), (503, "draining"))
+        proxy.signal(signal.SIGHUP)
+        wait_for(lambda: "reload (signal)" in proxy.log, "the log tells of HUP")
+        gate.open.set()
+        self.assertEqual(client.response().status, 200)
+        self.assertEqual(proxy.process.wait(20), 0)
+
+    def test_drain_delay_serves_on_while_it_is_not_ready(self):
+        config = plain_config(self.upstream(), timeouts={"drain_delay": "1s"})
+        proxy = self.edgehold(config)
+        kept = self.client(proxy)
+        self.assertEqual(kept.ask().status, 200)
+        proxy.signal(signal.SIGTERM)
+        wait_for(lambda: proxy.admin("/readyz").status == 503, "readiness is false first")
+        self.assertEqual(kept.ask().status, 200)
+        self.assertEqual(self.client(proxy).ask().status, 200)
+        self.assertEqual(proxy.process.wait(20), 0)
+        self.assertTrue(kept.is_closed())
+
+    def test_second_term_within_the_delay_ends_it_now(self):
+        proxy = self.edgehold(plain_config(self.upstream(), timeouts={"drain_delay": "1h"}))
+        proxy.signal(signal.SIGTERM)
+        wait_for(lambda: proxy.admin("/readyz").status == 503, "it drains")
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(proxy.process.wait(20), 0)
+
+    def test_new_connections_are_refused_and_waiting_ones_served(self):
+        gate, proxy = self.start()
+        busy = self.client(proxy)
+        busy.request(target="/slow")
+        self.assertTrue(gate.seen.wait(20))
+        proxy.process.send_signal(signal.SIGSTOP)
+        waiting = [self.client(proxy) for _ in range(20)]  # in the listeners' queues
+        for client in waiting:
+            client.request()
+        proxy.signal(signal.SIGTERM)
+        proxy.process.send_signal(signal.SIGCONT)
+        for client in waiting:
+            response = client.response()
+            self.assertEqual((response.status, response.get("connection")), (200, "close"))
+
+        def is_refused():
+            try:
+                socket.create_connection(("127.0.0.1", proxy.port), 5).close()
+            except ConnectionRefusedError:
+                return True
+        wait_for(is_refused, "the doors are closed")
+        gate.open.set()
+        self.assertEqual(busy.response().status, 200)
+        self.assertEqual(proxy.process.wait(20), 0)
+
+    def test_what_is_cut_at_the_deadline_has_its_record(self):
+        def respond(request, connection):
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            try:
+                while True:
+                    connection.send(b"data: x\n\n")
+                    time.sleep(0.02)
+            except OSError:
+                return False
+        proxy = self.edgehold(plain_config(self.upstream(respond), timeouts={"drain": "500ms"}))
+        client = self.client(proxy)
+        client.request()
+        self.assertEqual(client.head().status, 200)
+        proxy.signal(signal.SIGTERM)
+        started = time.monotonic()
+        client.reader.until(b"data: x")
+        self.assertEqual(proxy.process.wait(20), 0)
+        self.assertGreater(time.monotonic() - started, 0.3)  # it had its time
+        self.assertEqual(len(proxy.audit(1)), 1)
 
     def test_drain_has_a_deadline(self):
         gate = Gate()
@@ -199,6 +278,37 @@ class Audit(Case):
         client.ask()
         self.assertEqual(len(proxy.audit(1)), 1)
         self.assertEqual(len(moved.read_text().splitlines()), 1)
+
+    def test_rotation_under_load_loses_no_record(self):
+        proxy = self.edgehold(plain_config(self.upstream()))
+        stopping = threading.Event()
+        asked, failures = [0] * 3, []
+
+        def ask(index):
+            try:
+                client = proxy.client()
+                while not stopping.is_set():
+                    assert client.ask().status == 200
+                    asked[index] += 1
+            except Exception as error:
+                failures.append(repr(error))
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        live = proxy.dir / "audit.jsonl"
+        wait_for(lambda: all(asked), "everybody was answered once")
+        for number in range(30):
+            live.rename(proxy.dir / ("moved-%d.jsonl" % number))
+            proxy.signal(signal.SIGUSR1)
+            wait_for(live.exists, "a new file")
+        stopping.set()
+        for thread in threads:
+            thread.join(20)
+        self.assertEqual(failures, [])
+        lines = [json.loads(line) for path in proxy.dir.glob("*.jsonl")
+                 for line in path.read_text().splitlines()]
+        self.assertEqual(len(lines), sum(asked))
+        self.assertEqual(len({line["request_id"] for line in lines}), len(lines))
 
     def test_query_finds_records(self):
         config = plain_config(self.upstream())

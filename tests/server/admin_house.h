@@ -19,6 +19,7 @@
 #include "proxy/net/unix_socket.h"
 #include "proxy/observe/audit_record.h"
 #include "proxy/observe/metrics.h"
+#include "proxy/policy/history.h"
 #include "proxy/server/admin.h"
 #include "proxy/server/admin_client.h"
 #include "proxy/server/operations.h"
@@ -31,10 +32,16 @@ namespace edgehold {
 class FakeOperations final : public Operations {
  public:
   ServerStatus status() const override { return told_status; }
-  ReloadReport reload() override {
+  ReloadReport reload(const PolicyAsk& ask) override {
     ++reloads;
+    asked = ask;
     return told_report;
   }
+  ReloadReport rollback(std::string_view version, const PolicyAsk& ask) override {
+    rolled_back_to = version;
+    return reload(ask);
+  }
+  const PolicyHistory& history() const override { return kept; }
   bool isStarted() const override { return is_started; }
   bool isReady() const override { return is_ready; }
   HoldStore& holds() override { return store; }
@@ -46,6 +53,10 @@ class FakeOperations final : public Operations {
 
   ServerStatus told_status;
   ReloadReport told_report;
+  PolicyAsk asked;             // by the last reload or rollback; read once it was answered
+  std::string rolled_back_to;  // the same
+  TempDirectory kept_directory;
+  PolicyHistory kept{kept_directory.file("policies")};
   std::atomic<bool> is_started = true;
   std::atomic<bool> is_ready = true;
   std::atomic<int> reloads = 0;

@@ -75,8 +75,10 @@ TEST(Admin, StatusTellsWhatTheServerIs) {
   status.is_ready = true;
   status.workers = 2;
   status.listeners = {"https://127.0.0.1:8443"};
-  status.is_last_reload_ok = false;
-  status.last_reload_error = "a.yaml:1:1: no";
+  status.policy.last_error = "a.yaml:1:1: no";
+  status.policy.last_weaker = {"admin.address: opens"};
+  status.policy.is_rolled_back = true;
+  status.policy.is_disk_in_force = false;
   status.audit_file = "/a/audit.jsonl";
   house.open();
   const Json::Value tree = treeOf(house.ask(get("/status")));
@@ -87,11 +89,14 @@ TEST(Admin, StatusTellsWhatTheServerIs) {
   EXPECT_EQ(intMember(tree, "workers"), 2);
   ASSERT_NE(anyMember(tree, "last_reload"), nullptr);
   EXPECT_EQ(stringMember(*anyMember(tree, "last_reload"), "error"), "a.yaml:1:1: no");
+  EXPECT_EQ(anyMember(*anyMember(tree, "last_reload"), "weaker")->size(), 1u);
+  EXPECT_EQ(stringMember(tree, "policy_source"), "rollback");
+  EXPECT_EQ(boolMember(tree, "is_disk_in_force"), false);
 }
 
 TEST(Admin, ReloadTellsWhatIsInForce) {
   AdminHouse house;
-  house.operations().told_report = {true, "beef", {}, {"a secret is old"}};
+  house.operations().told_report = {true, "beef", {}, {"a secret is old"}, {}};
   house.open();
   const auto answered = house.ask(post("/reload"));
   ASSERT_TRUE(answered);
@@ -103,7 +108,8 @@ TEST(Admin, ReloadTellsWhatIsInForce) {
 
 TEST(Admin, RefusedReloadIsAConflictWithEveryError) {
   AdminHouse house;
-  house.operations().told_report = {false, "old", {"a.yaml:1:2: x: no", "a.yaml:3:4: y: no"}, {}};
+  house.operations().told_report = {
+      false, "old", {"a.yaml:1:2: x: no", "a.yaml:3:4: y: no"}, {}, {}};
   house.open();
   const auto answered = house.ask(post("/reload"));
   ASSERT_TRUE(answered);
@@ -166,7 +172,7 @@ TEST(Admin, GarbageIsAnsweredAndClosed) {
 TEST(Admin, BodyAtTheLimitIsReadAndOnePastItIsRefused) {
   AdminHouse house;
   house.open();
-  EXPECT_EQ(house.ask(post("/reload", std::string(limits::kAdminBodyBytesMax, 'x')))->status, 200);
+  EXPECT_EQ(house.ask(post("/reload", std::string(limits::kAdminBodyBytesMax - 2, ' ') + "{}"))->status, 200);
   const auto past = house.ask(post("/reload", std::string(limits::kAdminBodyBytesMax + 1, 'x')));
   ASSERT_TRUE(past) << past.error().message;
   EXPECT_EQ(past->status, 413);

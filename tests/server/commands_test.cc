@@ -163,7 +163,7 @@ TEST_F(CommandsTest, StatusIsToldForPeopleAndPrograms) {
 }
 
 TEST_F(CommandsTest, ReloadSaysWhatIsInForce) {
-  house_.operations().told_report = {true, "beef", {}, {"a secret is old"}};
+  house_.operations().told_report = {true, "beef", {}, {"a secret is old"}, {}};
   house_.open();
   const Ran ran = ask({"reload"});
   EXPECT_EQ(ran.code, ExitCode::kOk);
@@ -171,8 +171,31 @@ TEST_F(CommandsTest, ReloadSaysWhatIsInForce) {
   EXPECT_THAT(ran.out, HasSubstr("a secret is old"));
 }
 
+TEST_F(CommandsTest, OnlyTheFlagAllowsADowngrade) {
+  house_.operations().told_report = {true, "beef", {}, {}, {"admin.address: opens"}};
+  house_.open();
+  EXPECT_THAT(ask({"reload"}).out, HasSubstr("weaker than before: admin.address: opens"));
+  EXPECT_FALSE(house_.operations().asked.allows_downgrade);
+  EXPECT_THAT(house_.operations().asked.who, testing::StartsWith("uid:"));
+  ask({"reload", "--allow-downgrade"});
+  EXPECT_TRUE(house_.operations().asked.allows_downgrade);
+  ask({"policy", "rollback", "beef"});
+  EXPECT_FALSE(house_.operations().asked.allows_downgrade);
+  EXPECT_EQ(house_.operations().rolled_back_to, "beef");
+  ask({"policy", "rollback", "beef", "--allow-downgrade"});
+  EXPECT_TRUE(house_.operations().asked.allows_downgrade);
+}
+
+TEST_F(CommandsTest, DiffOfOnePolicyHasNothingToCompare) {
+  house_.open();
+  const Ran ran = ask({"policy", "diff"});
+  EXPECT_EQ(ran.code, ExitCode::kFailure);
+  EXPECT_THAT(ran.err, HasSubstr("no earlier policy"));
+}
+
 TEST_F(CommandsTest, RefusedReloadTellsEveryErrorAndFails) {
-  house_.operations().told_report = {false, "old", {"a.yaml:1:2: x: no", "a.yaml:3:4: y: no"}, {}};
+  house_.operations().told_report = {
+      false, "old", {"a.yaml:1:2: x: no", "a.yaml:3:4: y: no"}, {}, {}};
   house_.open();
   const Ran ran = ask({"reload"});
   EXPECT_EQ(ran.code, ExitCode::kFailure);

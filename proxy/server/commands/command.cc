@@ -13,6 +13,12 @@ ExitCode runCommand(const Options& options, const CommandWorld& world) {
       return checkConfiguration(options, world);
     case Verb::kReload:
       return reloadPolicy(options, world);
+    case Verb::kPolicyHistory:
+      return showPolicyHistory(options, world);
+    case Verb::kPolicyDiff:
+      return showPolicyDiff(options, world);
+    case Verb::kPolicyRollback:
+      return rollBackPolicy(options, world);
     case Verb::kStatus:
       return showStatus(options, world);
     case Verb::kVersion:

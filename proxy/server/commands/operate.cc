@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `edgehold reload`, `status` and `version`.
+// `edgehold status` and `version`.
 // Thread: main only.
 #include <ostream>
 
@@ -44,12 +44,19 @@ Table statusTable(const Json::Value& tree) {
   table.add({"workers", std::to_string(intMember(tree, "workers").value_or(0))});
   addList(table, tree, "listeners", "listening");
   table.add({"configuration", textAt(tree, "config_file")});
-  table.add({"policy", textAt(tree, "policy_version")});
+  const bool is_rolled_back = textAt(tree, "policy_source") == "rollback";
+  table.add({"policy", textAt(tree, "policy_version") + (is_rolled_back ? " (rolled back)" : "")});
+  table.add({"in force since", textAt(tree, "policy_since")});
+  if (!boolMember(tree, "is_disk_in_force").value_or(true)) {
+    table.add({"", "what is on the disk is not in force"});
+  }
   table.add({"audit file", textAt(tree, "audit_file")});
   if (const Json::Value* const reload = anyMember(tree, "last_reload")) {
     const bool is_ok = isAt(*reload, "is_ok");
-    table.add({"last load", textAt(*reload, "at") + (is_ok ? " taken" : " refused")});
+    table.add({"last load", textAt(*reload, "at") + (is_ok ? " taken" : " refused") + " (" +
+                                textAt(*reload, "cause") + ")"});
     if (!is_ok) table.add({"", textAt(*reload, "error")});
+    addList(table, *reload, "weaker", "weaker");
   }
   addList(table, tree, "warnings", "warnings");
   return table;
@@ -62,25 +69,6 @@ Result<Json::Value> treeOf(const AdminAnswered& answered, const CommandWorld& wo
 }
 
 }  // namespace
-
-ExitCode reloadPolicy(const Options& options, const CommandWorld& world) {
-  const auto asked = askAdmin({.method = "POST", .target = "/reload", .body = {}}, options, world);
-  if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
-  const auto& answered = std::get<AdminAnswered>(asked);
-  if (!answered.isSuccess()) return tellRefusal(answered, options, world);
-  const auto tree = treeOf(answered, world);
-  if (!tree) return ExitCode::kFailure;
-  if (options.is_json) {
-    world.out << writeJsonPretty(*tree);
-    return ExitCode::kOk;
-  }
-  world.out << (isAt(*tree, "has_changed") ? "policy " : "nothing changed, policy ")
-            << printable(textAt(*tree, "policy_version")) << " in force\n";
-  Table warnings;
-  addList(warnings, *tree, "warnings", "warnings");
-  world.out << warnings.text();
-  return ExitCode::kOk;
-}
 
 ExitCode showStatus(const Options& options, const CommandWorld& world) {
   const auto asked = askAdmin({.method = "GET", .target = "/status", .body = {}}, options, world);
