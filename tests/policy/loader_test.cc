@@ -531,6 +531,7 @@ TEST_F(LoaderTest, LetsOnlyAStartChangeSocketsThreadsIdentityAndStores) {
       {"workers: 3", "`workers`"},
       {"user: x", "`user`"},
       {"state: {counter_entries: 4096}", "`state.counter_entries`"},
+      {"state: {durability: disk}", "`state.durability`"},
       {"audit: {path: /y}", "`audit.path`"},
       {"audit: {durability: disk}", "`audit.durability`"},
       {"admin: {socket: /z}", "`admin.socket`"},

@@ -172,7 +172,8 @@ TEST(Admin, GarbageIsAnsweredAndClosed) {
 TEST(Admin, BodyAtTheLimitIsReadAndOnePastItIsRefused) {
   AdminHouse house;
   house.open();
-  EXPECT_EQ(house.ask(post("/reload", std::string(limits::kAdminBodyBytesMax - 2, ' ') + "{}"))->status, 200);
+  const std::string blanks(limits::kAdminBodyBytesMax - 2, ' ');
+  EXPECT_EQ(house.ask(post("/reload", blanks + "{}"))->status, 200);
   const auto past = house.ask(post("/reload", std::string(limits::kAdminBodyBytesMax + 1, 'x')));
   ASSERT_TRUE(past) << past.error().message;
   EXPECT_EQ(past->status, 413);
