@@ -48,6 +48,29 @@ TEST(Admin, HealthFollowsTheOperations) {
   EXPECT_EQ(house.ask(get("/startupz"))->status, 503);
 }
 
+TEST(Admin, ReadinessAndStatusSayWhichStoreCannotBeWritten) {
+  AdminHouse house;
+  house.open();
+  house.operations().is_ready = false;
+  house.operations().told_status.troubles = {"claim journal `x`: cannot write: no room"};
+  EXPECT_EQ(house.ask(get("/readyz"))->body,
+            "not ready\nclaim journal `x`: cannot write: no room\n");
+  EXPECT_NE(house.ask(get("/status"))->body.find("no room"), std::string::npos);
+}
+
+TEST(Admin, NothingIsDecidedThatCouldNotBeRecorded) {
+  AdminHouse house;
+  house.open();
+  house.operations().told_status.is_audit_healthy = false;
+  AdminCall call = get("/approvals/apr_1/approve");
+  call.method = "POST";
+  call.body = R"({"reason":"yes"})";
+  const auto answered = house.ask(call);
+  EXPECT_EQ(answered->status, 503);
+  EXPECT_NE(answered->body.find("store_unavailable"), std::string::npos);
+  EXPECT_TRUE(house.operations().acts.empty());
+}
+
 TEST(Admin, HeadOfAHealthPageHasItsLengthAndNoBody) {
   AdminHouse house;
   house.open();
