@@ -374,6 +374,7 @@ TEST_F(SpineTest, RecordsEachPipelinedDecisionBeforeItsAnswerLeaves) {
       ++answers;
     }
     EXPECT_GE(recordsWritten(), answers);
+    return true;
   };
   send(*client, std::string(kGet) + std::string(kGet) + std::string(kGet));
   EXPECT_EQ(answers, 3u);

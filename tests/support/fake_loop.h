@@ -40,15 +40,15 @@ class FakeLoop final : public Loop {
     }
   }
   // Moves time forward timer by timer, so that each sees its own instant; then settles.
-  void advance(Duration by) {
+  void advance(Duration by, const std::function<void()>& after_turn = {}) {
     const Instant end = clock_.now() + by;
-    settle();
+    settle(after_turn);
     while (FakeTimer* const due = earliestBefore(end)) {
       if (due->due_ > clock_.now()) clock_.advance(due->due_ - clock_.now());
       due->is_armed_ = false;
       const auto on_fire = due->on_fire_;  // the callback may destroy the timer
       on_fire();
-      settle();
+      settle(after_turn);
     }
     clock_.advance(end - clock_.now());
   }

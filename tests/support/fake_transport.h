@@ -29,7 +29,7 @@ struct FakePeer {
   bool has_output_ended = false;
   bool was_reset = false;  // closing the transport shows the peer a reset
   Transport::Observer* observer = nullptr;
-  std::function<void(ByteView)> on_send;  // what is about to leave the owner
+  std::function<bool(ByteView)> on_send;  // what leaves the owner now; false: it never arrives
 
   void open() {
     is_open = true;
@@ -86,9 +86,9 @@ class FakeTransport final : public Transport {
     if (other_->has_broken) return {IoResult::Kind::kFailed, 0};
     const std::size_t taken = std::min(bytes.size(), other_->send_room);
     if (taken == 0) return {IoResult::Kind::kBlocked, 0};
-    if (other_->on_send) other_->on_send(bytes.substr(0, taken));
     other_->send_room -= taken;
-    other_->received += bytes.substr(0, taken);
+    const ByteView leaving = bytes.substr(0, taken);
+    if (!other_->on_send || other_->on_send(leaving)) other_->received += leaving;
     return {IoResult::Kind::kBytes, taken};
   }
   void wantRead(bool wanted) override { other_->is_reading = wanted; }
