@@ -41,7 +41,32 @@ inline constexpr std::size_t kUpstreamReadBytes = 64 * 1024;
 inline constexpr std::size_t kClientReadBytes = 64 * 1024;
 // Past this a connection is not read on: a head of the largest size, and one read behind it.
 inline constexpr std::size_t kClientInputBytesMax = kHeadBytesMax + 1024;
-inline constexpr std::size_t kOutputBytesHigh = 256 * 1024;  // past this the other side is not read
+// Output past the first, and the other side is not read; past the second, when buffers are scarce.
+inline constexpr std::size_t kOutputBytesHigh = 64 * 1024;
+inline constexpr std::size_t kOutputBytesHighScarce = 8 * 1024;
+inline constexpr std::size_t kUnsentBytesMax = 128 * 1024;  // in the kernel, of one socket
+
+// What the process takes on (defaults; operators may change them). Connections also take no more
+// than half of the descriptors: the other half is for upstreams.
+inline constexpr std::size_t kConnectionsDefault = 65'536;
+inline constexpr std::size_t kConnectionsCeiling = 4 * 1024 * 1024;
+inline constexpr std::size_t kConnectionsLeast = 16;  // whatever the descriptor limit
+inline constexpr std::size_t kConnectionsPerAddressDefault = 4096;
+inline constexpr std::size_t kSurplusConnectionsMax = 64;  // over a cap, and told so
+inline constexpr std::size_t kDescriptorsReserved = 128;   // listeners, stores, logs, admin
+inline constexpr std::size_t kExchangesDefault = 16'384;
+inline constexpr std::size_t kExchangesCeiling = 4 * 1024 * 1024;
+inline constexpr std::size_t kBufferedBytesDefault = 256 * 1024 * 1024;
+inline constexpr std::size_t kBufferedBytesLeast = 1024 * 1024;
+inline constexpr std::size_t kBufferedBytesCeiling = std::size_t{1} << 40;
+// What a worker takes at once from a count that all share.
+inline constexpr std::size_t kExchangesLot = 64;
+inline constexpr std::size_t kBufferedBytesLot = 1024 * 1024;
+// A client that sends or takes fewer bytes in a second is cut at its body or write timeout.
+inline constexpr std::size_t kClientRateDefault = 512;
+inline constexpr std::size_t kClientRateCeiling = 1024 * 1024;
+// An upstream is given a second more for so many bytes that it has to take before it answers.
+inline constexpr std::size_t kUpstreamRateLeast = 64 * 1024;
 
 // JSON (RFC 8259 9 lets a parser set these).
 inline constexpr std::size_t kJsonDepthMax = 64;
@@ -148,6 +173,8 @@ inline constexpr auto kIdleTimeout = 75s;
 inline constexpr auto kWriteTimeout = 60s;  // no progress while sending to a client
 inline constexpr auto kConnectTimeout = 5s;
 inline constexpr auto kFirstByteTimeout = 60s;
+inline constexpr auto kTotalTimeout = 1h;         // of an exchange; an event stream has none
+inline constexpr auto kSurplusTimeout = 5s;       // of each wait of a connection over a cap
 inline constexpr auto kUpstreamIdleTimeout = 4s;  // below the 5 s keep-alive of common agents
 inline constexpr auto kFilterTimeout = 5s;
 inline constexpr auto kShadowFilterTimeout = 100ms;  // a shadow may not hold anybody up

@@ -67,6 +67,8 @@ constexpr std::array<ReasonRow, kReasons> kRows = {{
     {Reason::kUpstreamTimeout, "upstream_timeout", 504, "Upstream took too long"},
     {Reason::kUpstreamMalformed, "upstream_malformed", 502, "Upstream answered malformed HTTP"},
     {Reason::kUpstreamReset, "upstream_reset", 502, "Upstream closed the connection"},
+    {Reason::kExchangeTimeout, "exchange_timeout", 504, "Request took too long in all"},
+    {Reason::kClientTooSlow, "client_too_slow", 499, "Client took its answer too slowly"},
     {Reason::kClientClosed, "client_closed", 499, "Client closed the connection"},
     {Reason::kInternalError, "internal_error", 500, "Internal error"},
 }};

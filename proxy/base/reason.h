@@ -69,6 +69,8 @@ enum class Reason : std::uint8_t {
   kUpstreamTimeout,
   kUpstreamMalformed,
   kUpstreamReset,
+  kExchangeTimeout,
+  kClientTooSlow,
   kClientClosed,
   kInternalError,
   kCount,  // keep last

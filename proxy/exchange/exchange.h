@@ -37,6 +37,7 @@ struct ClientFacts {
   bool is_trusted_peer = false;  // the peer may set X-Forwarded-*, X-Request-Id, traceparent
   bool is_secure = false;        // TLS
   std::string_view server_name;  // SNI; lives with the connection
+  bool is_surplus = false;       // its connection is over a cap: it is only told so
 };
 
 // What a rule asked for: approval_hold acts on it. The walk denies when it is left unanswered.

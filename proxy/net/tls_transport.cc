@@ -21,7 +21,7 @@ namespace {
 // RFC 8446 5.1: the largest plaintext of one record.
 constexpr std::size_t kRecordBytesMax = 16 * 1024;
 // What one send() seals: enough for a long write, little enough that a slow peer pins no more.
-constexpr std::size_t kSealBytesMax = 8 * kRecordBytesMax;
+constexpr std::size_t kSealBytesMax = 4 * kRecordBytesMax;
 
 // Records are sealed into this and leave from here; only what the kernel refuses is kept by the
 // connection, so an idle one owns no output memory. One per thread: each thread is one loop.

@@ -33,6 +33,7 @@ class TlsTransport final : public Transport, private FdWatch::Observer {
   bool hasBuffered() const override;
   IoResult send(ByteView bytes) override;
   bool isFlushed() const override { return sealed_.empty(); }
+  std::size_t bufferedBytes() const override { return sealed_.capacity(); }
   void wantRead(bool wanted) override;
   void wantWrite(bool wanted) override;
   void endOutput() override;

@@ -56,6 +56,9 @@ class Transport {
   // What send() took has all reached the kernel.
   virtual bool isFlushed() const { return true; }
 
+  // What send() took and the kernel did not yet.
+  virtual std::size_t bufferedBytes() const { return 0; }
+
   // onTransportReadable() is wanted (default: yes). Ending it is how back-pressure reaches the
   // peer.
   virtual void wantRead(bool wanted) = 0;

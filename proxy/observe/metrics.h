@@ -78,6 +78,12 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   UpstreamSeries& upstream(std::string_view name);
 
   CounterCell connections_accepted;
+  // Why something was refused for want of room.
+  enum class Cap : std::uint8_t { kConnections, kAddress, kExchanges, kBufferedBytes };
+  static constexpr std::size_t kCapCount = 4;
+  std::array<CounterCell, kCapCount> refused_at;
+  void refusedAt(Cap cap) { refused_at[static_cast<std::size_t>(cap)].add(); }
+  GaugeCell buffered_bytes;
   CounterCell connections_refused;  // at a cap, or while draining
   GaugeCell connections_open;
   GaugeCell exchanges_open;
@@ -129,6 +135,7 @@ class MetricsRegistry {
   void renderFilters(Exposition& out) const;
   void renderRules(Exposition& out) const;
   void renderUpstreams(Exposition& out) const;
+  void renderCaps(Exposition& out) const;
   void renderTransport(Exposition& out) const;
   void renderPolicy(Exposition& out) const;
   void renderDurations(Exposition& out) const;

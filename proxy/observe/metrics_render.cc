@@ -155,6 +155,23 @@ void MetricsRegistry::renderUpstreams(Exposition& out) const {
   }
 }
 
+void MetricsRegistry::renderCaps(Exposition& out) const {
+  constexpr std::array<std::string_view, WorkerMetrics::kCapCount> kNames = {
+      "connections", "connections_per_address", "exchanges", "buffered"};
+  out.family("edgehold_overload_refusals_total", Type::kCounter,
+             "Connections and requests refused at a limit of the process.");
+  for (std::size_t cap = 0; cap < kNames.size(); ++cap) {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += worker->refused_at[cap].value();
+    out.sample(total, {{"limit", kNames[cap]}});
+  }
+  out.family("edgehold_buffered_bytes", Type::kGauge,
+             "Bodies and answers in memory, by worker, against the limit `buffered`.");
+  for (std::size_t index = 0; index < workers_.size(); ++index) {
+    out.sample(workers_[index]->buffered_bytes.value(), {{"worker", std::to_string(index)}});
+  }
+}
+
 void MetricsRegistry::renderTransport(Exposition& out) const {
   struct Counted {
     std::string_view name;
@@ -184,6 +201,7 @@ void MetricsRegistry::renderTransport(Exposition& out) const {
               "Audit records dropped because the audit log could not be written for too long.",
               &WorkerMetrics::audit_records_lost},
   };
+  renderCaps(out);
   out.family("edgehold_connections_open", Type::kGauge, "Client connections now open.");
   out.sample(sum(&WorkerMetrics::connections_open));
   for (const Counted& counted : kCounted) {

@@ -36,6 +36,7 @@ PolicySnapshot::Parts readDocument(const ConfigNode& document, ConfigErrors& err
   readServer(root, scope, parts);
   checkAdmin(root, parts);
   parts.timeouts = readTimeouts(root);
+  parts.limits = readServerLimits(root);
   parts.reload = readReload(root);
   parts.trusted_proxies = readTrustedProxies(root);
   readAudit(root, scope, parts);

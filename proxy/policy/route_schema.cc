@@ -89,6 +89,8 @@ RouteLimits readLimits(ConfigReader& route) {
   spec.first_byte_timeout = readWait(*reader, "first_byte_timeout", spec.first_byte_timeout);
   spec.response_idle_timeout =
       readWait(*reader, "response_idle_timeout", spec.response_idle_timeout);
+  spec.is_total_strict = reader->has("total_timeout");
+  spec.total_timeout = readWait(*reader, "total_timeout", spec.total_timeout);
   reader->finish();
   return spec;
 }

@@ -93,6 +93,26 @@ TimeoutSpec readTimeouts(ConfigReader& root) {
   return spec;
 }
 
+LimitSpec readServerLimits(ConfigReader& root) {
+  LimitSpec spec;
+  auto reader = root.child("limits");
+  if (!reader) return spec;
+  if (reader->has("connections")) {
+    spec.connections = reader->number("connections", 1, 1, limits::kConnectionsCeiling);
+  }
+  spec.connections_per_address = reader->number(
+      "connections_per_address", spec.connections_per_address, 1, limits::kConnectionsCeiling);
+  spec.exchanges = reader->number("exchanges", spec.exchanges, 1, limits::kExchangesCeiling);
+  spec.buffered_bytes =
+      reader->bytes("buffered", spec.buffered_bytes, limits::kBufferedBytesCeiling);
+  if (spec.buffered_bytes < limits::kBufferedBytesLeast) {
+    reader->reject("buffered", "must be at least `1MiB`");
+  }
+  spec.client_rate = reader->bytes("client_rate", spec.client_rate, limits::kClientRateCeiling);
+  reader->finish();
+  return spec;
+}
+
 ReloadSpec readReload(ConfigReader& root) {
   ReloadSpec spec;
   if (auto reload = root.child("reload")) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What concerns the whole process: admin listener, workers, state, timeouts, audit, reload.
+// What concerns the whole process: admin listener, workers, state, timeouts, limits, audit, reload.
 // Thread: main only.
 #pragma once
 
@@ -16,6 +16,7 @@ void readServer(ConfigReader& root, SchemaScope& scope, PolicySnapshot::Parts& p
 void checkAdmin(ConfigReader& root, PolicySnapshot::Parts& parts);
 
 TimeoutSpec readTimeouts(ConfigReader& root);
+LimitSpec readServerLimits(ConfigReader& root);
 ReloadSpec readReload(ConfigReader& root);
 CidrSet readTrustedProxies(ConfigReader& root);
 

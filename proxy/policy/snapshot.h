@@ -48,6 +48,15 @@ struct TimeoutSpec {
   std::chrono::nanoseconds drain = limits::kDrainTimeout;
 };
 
+// `limits:` of the whole process, shared by all workers.
+struct LimitSpec {
+  std::size_t connections = 0;  // 0: the default, as far as the descriptors go
+  std::size_t connections_per_address = limits::kConnectionsPerAddressDefault;
+  std::size_t exchanges = limits::kExchangesDefault;
+  std::size_t buffered_bytes = limits::kBufferedBytesDefault;
+  std::size_t client_rate = limits::kClientRateDefault;  // bytes in a second; 0: any
+};
+
 // `reload:`. SIGHUP and the admin socket work in any case.
 struct ReloadSpec {
   bool is_watched = false;  // a changed file is loaded by itself
@@ -66,6 +75,7 @@ class PolicySnapshot {
     std::string version;  // content hash of the effective policy, hexadecimal
     ServerSpec server;
     TimeoutSpec timeouts;
+    LimitSpec limits;
     ReloadSpec reload;
     SecuritySpec security;
     AuditSpec audit;
@@ -81,6 +91,7 @@ class PolicySnapshot {
   const std::string& version() const { return parts_.version; }
   const ServerSpec& server() const { return parts_.server; }
   const TimeoutSpec& timeouts() const { return parts_.timeouts; }
+  const LimitSpec& limits() const { return parts_.limits; }
   const ReloadSpec& reload() const { return parts_.reload; }
   const SecuritySpec& security() const { return parts_.security; }
   const AuditSpec& audit() const { return parts_.audit; }

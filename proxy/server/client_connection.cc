@@ -51,7 +51,7 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     connection_.flushLater();
   }
   void sendHead(const ResponseHead& head, bool for_head) override {
-    if (connection_.station_.isDraining()) codec().drain();
+    if (connection_.station_.isDraining() || connection_.facts_.is_surplus) codec().drain();
     codec().sendHead(id_, head, for_head);
     connection_.owes_record_ = true;  // a claim, if not a record yet
     if (head.status < 400) connection_.needs_record_ = true;
@@ -91,7 +91,8 @@ ClientConnection::ClientConnection(Station& station, std::unique_ptr<Transport> 
       transport_(std::move(transport)),
       on_closed_(std::move(on_closed)),
       codec_(newHttp1Codec(*this)),
-      deadline_(station.loop().makeTimer([this] { onDeadline(); })) {
+      deadline_(station.loop().makeTimer([this] { onDeadline(); })),
+      buffered_(station.bufferedBytes()) {
   facts_.peer = transport_->peer();
   facts_.is_secure = transport_->isSecure();
 }
@@ -113,7 +114,7 @@ void ClientConnection::drain() {
   flushLater();
 }
 
-void ClientConnection::close() {
+void ClientConnection::close(Reason reason) {
   if (std::exchange(is_closed_, true)) return;
   deadline_->cancel();
   if (codec_->needsReset()) transport_->breakOff();
@@ -121,7 +122,7 @@ void ClientConnection::close() {
   transport_->wantWrite(false);
   // Each exchange records its decision; ending one removes it from the list.
   const std::vector<std::unique_ptr<Stream>>& streams = streams_;
-  while (!streams.empty()) streams.back()->driver().onClientGone();
+  while (!streams.empty()) streams.back()->driver().onClientGone(reason);
   station_.metrics().connections_open.add(-1);
   on_closed_(*this);
 }
@@ -149,7 +150,8 @@ void ClientConnection::read() {
     const IoResult got = transport_->receive(scratch);
     if (got.kind == IoResult::Kind::kBytes) {
       station_.metrics().client_bytes_in.add(got.bytes);
-      ++progress_;
+      received_bytes_ += got.bytes;
+      received_at_ = station_.clock().now();
       feed({scratch.data(), got.bytes});
     } else if (got.kind == IoResult::Kind::kEnd) {
       has_input_ended_ = true;
@@ -198,7 +200,9 @@ void ClientConnection::onTurnEnd() {
     if (transport_->hasBuffered()) read();
   }
   if (is_open_ && !is_closed_) flush();
-  if (!is_closed_) setWait();
+  if (is_closed_) return;
+  buffered_.set(input_.capacity() + codec_->pull().capacity() + transport_->bufferedBytes());
+  setWait();
 }
 
 void ClientConnection::flush() {
@@ -211,7 +215,8 @@ void ClientConnection::flush() {
     const IoResult sent = transport_->send(output.view());
     if (sent.kind == IoResult::Kind::kBytes) {
       station_.metrics().client_bytes_out.add(sent.bytes);
-      ++progress_;
+      sent_bytes_ += sent.bytes;
+      sent_at_ = station_.clock().now();
       output.consume(sent.bytes);
     } else if (sent.kind == IoResult::Kind::kBlocked) {
       return transport_->wantWrite(true);
@@ -300,36 +305,99 @@ ClientConnection::Wait ClientConnection::currentWait() const {
   return has_input_ended_ ? Wait::kHalfClosed : Wait::kNone;
 }
 
+// What moves while `wait_` lasts: what the client sends, takes, or either.
+std::uint64_t ClientConnection::movedBytes() const {
+  if (wait_ == Wait::kBody) return received_bytes_;
+  if (wait_ == Wait::kWrite) return sent_bytes_;
+  return received_bytes_ + sent_bytes_;
+}
+
 void ClientConnection::setWait() {
   const Wait wait = currentWait();
-  // A head's wait covers the whole head: a byte now and then does not prolong it.
-  const bool has_moved =
-      progress_ != waited_progress_ && wait != Wait::kHead && wait != Wait::kLinger;
-  if (wait == wait_ && !has_moved) return;
+  // An idle wait starts anew when anything moves. A head's covers the whole head: a byte now and
+  // then does not prolong it. A body's and an answer's are judged when they are over.
+  const bool is_renewed = wait == Wait::kIdle || wait == Wait::kHalfClosed;
+  if (wait == wait_ && (!is_renewed || movedBytes() == wait_bytes_)) return;
+  beginWait(wait, Duration::zero());
+}
+
+// `idle`: for so long nothing has moved already.
+void ClientConnection::beginWait(Wait wait, Duration idle) {
   wait_ = wait;
-  waited_progress_ = progress_;
+  wait_since_ = station_.clock().now();
+  wait_bytes_ = movedBytes();
+  const Duration time = waitTime();
+  wait_until_ = time == Duration::max() ? Instant::max() : wait_since_ + time - idle;
+  armDeadline();
+}
+
+void ClientConnection::armDeadline() {
+  const Instant until = std::min(wait_until_, exchangeDeadline());
+  if (until == Instant::max()) return deadline_->cancel();
+  deadline_->arm(until - station_.clock().now());
+}
+
+Duration ClientConnection::waitTime() const {
   const TimeoutSpec& timeouts = station_.snapshot()->timeouts();
-  switch (wait) {
-    case Wait::kNone:
-      return deadline_->cancel();
-    case Wait::kHandshake:
-      return deadline_->arm(timeouts.handshake);
-    case Wait::kIdle:
-      return deadline_->arm(timeouts.idle);
-    case Wait::kHead:
-      return deadline_->arm(timeouts.head);
-    case Wait::kBody:
-      return deadline_->arm(streams_.front()->driver().bodyTimeout());
-    case Wait::kWrite:
-      return deadline_->arm(timeouts.write);
-    case Wait::kHalfClosed:
-      return deadline_->arm(kHalfCloseGrace);
-    case Wait::kLinger:
-      return deadline_->arm(limits::kLingerTimeout);
-  }
+  const auto timeOf = [&](Wait wait) -> Duration {
+    switch (wait) {
+      case Wait::kNone:
+        return Duration::max();
+      case Wait::kHandshake:
+        return timeouts.handshake;
+      case Wait::kIdle:
+        return timeouts.idle;
+      case Wait::kHead:
+        return timeouts.head;
+      case Wait::kBody:
+        return streams_.front()->driver().bodyTimeout();
+      case Wait::kWrite:
+        return timeouts.write;
+      case Wait::kHalfClosed:
+        return kHalfCloseGrace;
+      case Wait::kLinger:
+        return limits::kLingerTimeout;
+    }
+    return Duration::max();
+  };
+  const Duration time = timeOf(wait_);
+  return facts_.is_surplus ? std::min<Duration>(time, limits::kSurplusTimeout) : time;
+}
+
+Instant ClientConnection::exchangeDeadline() const {
+  Instant earliest = Instant::max();
+  for (const auto& stream : streams_) earliest = std::min(earliest, stream->driver().deadline());
+  return earliest;
+}
+
+// A peer that sends or takes a byte now and then holds a connection for ever, if any byte counts.
+bool ClientConnection::isMovingEnough() const {
+  const Instant now = station_.clock().now();
+  const Instant last = wait_ == Wait::kBody ? received_at_ : sent_at_;
+  if (now - std::max(last, wait_since_) >= waitTime()) return false;
+  const auto window = std::chrono::duration_cast<std::chrono::milliseconds>(now - wait_since_);
+  const std::uint64_t moved = movedBytes() - wait_bytes_;
+  const auto rate = static_cast<std::uint64_t>(station_.snapshot()->limits().client_rate);
+  return moved * 1000 >= rate * static_cast<std::uint64_t>(window.count());
 }
 
 void ClientConnection::onDeadline() {
+  const Instant now = station_.clock().now();
+  if (now >= exchangeDeadline()) {
+    streams_.front()->driver().onDeadline();
+    wait_ = Wait::kNone;  // another wait begins
+    return flushLater();
+  }
+  if (now < wait_until_) return armDeadline();  // the exchange got more time meanwhile
+  onWaitOver();
+}
+
+void ClientConnection::onWaitOver() {
+  const bool is_judged = wait_ == Wait::kBody || wait_ == Wait::kWrite;
+  if (is_judged && isMovingEnough()) {
+    const Instant last = wait_ == Wait::kBody ? received_at_ : sent_at_;
+    return beginWait(wait_, station_.clock().now() - std::max(last, wait_since_));
+  }
   switch (wait_) {
     case Wait::kHead:
       codec_->fail(Error{Reason::kHeadTimeout, "request head took too long"});
@@ -337,6 +405,8 @@ void ClientConnection::onDeadline() {
     case Wait::kBody:
       codec_->fail(Error{Reason::kBodyTimeout, "request body took too long"});
       break;
+    case Wait::kWrite:
+      return close(Reason::kClientTooSlow);
     default:
       return close();
   }

@@ -29,11 +29,13 @@ class ClientConnection final : public Mortal,
   ClientConnection(Station& station, std::unique_ptr<Transport> transport, OnClosed on_closed);
   ~ClientConnection() override;
 
+  // Before start(): it is over a cap, and its request is answered with 503 and a close.
+  void refuseRequests() { facts_.is_surplus = true; }
   void start();
   // No new requests: idle connections close now, others after the answer that is under way.
   void drain();
-  // Breaks everything off.
-  void close();
+  // Breaks everything off; what is under way is recorded with `reason`.
+  void close(Reason reason = Reason::kClientClosed);
 
  private:
   class Stream;
@@ -70,7 +72,14 @@ class ClientConnection final : public Mortal,
   void finish();
   void setWait();
   Wait currentWait() const;
+  void beginWait(Wait wait, Duration idle);
+  void armDeadline();
+  Duration waitTime() const;
+  std::uint64_t movedBytes() const;
+  bool isMovingEnough() const;
+  Instant exchangeDeadline() const;
   void onDeadline();
+  void onWaitOver();
   void endStream(Stream& stream);
   Stream& openStream(StreamId id);
   Stream* find(StreamId id);
@@ -84,9 +93,17 @@ class ClientConnection final : public Mortal,
   std::vector<std::unique_ptr<Stream>> streams_;  // HTTP/1: at most one
   std::vector<std::unique_ptr<Stream>> ended_;    // until the end of the turn
   Buffer input_;  // what the codec left: a part of a head, a body without credit, the next request
+  QuotaShare buffered_;
+  // How far each direction came, and when last.
+  std::uint64_t received_bytes_ = 0;
+  std::uint64_t sent_bytes_ = 0;
+  Instant received_at_{};
+  Instant sent_at_{};
+  // What is waited for, since when, until when, and how far it was then.
   Wait wait_ = Wait::kNone;
-  std::uint64_t progress_ = 0;  // counts what moves; a wait starts anew when it does
-  std::uint64_t waited_progress_ = 0;
+  Instant wait_since_{};
+  Instant wait_until_ = Instant::max();
+  std::uint64_t wait_bytes_ = 0;
   std::size_t lingered_bytes_ = 0;
   bool is_open_ = false;
   bool is_closed_ = false;

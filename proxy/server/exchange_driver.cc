@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/base/log.h"
+#include "proxy/base/strings.h"
 #include "proxy/server/forwarding.h"
 #include "proxy/server/reply.h"
 #include "proxy/server/status_page.h"
@@ -32,6 +33,13 @@ Decision::Kind kindOf(Reason reason) {
   }
 }
 
+// WHATWG HTML 9.2: it lives as long as its client listens.
+bool isEventStream(const ResponseHead& head) {
+  constexpr std::string_view kType = "text/event-stream";
+  const std::string_view type = head.headers.find(HeaderId::kContentType).value_or("");
+  return equalsIgnoreCase(type.substr(0, kType.size()), kType);
+}
+
 // RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again.
 bool isAcceptance(std::uint16_t status) { return status < 400; }
 
@@ -45,6 +53,7 @@ void ExchangeDriver::open(Client& client, const ClientFacts& facts) {
   exchange_->started_wall = station_.clock().wallNow();
   exchange_->snapshot = station_.snapshot();
   exchange_->client = facts;
+  deadline_ = Instant::max();
   credit_out_ = 0;
   awaits_body_ = is_request_whole_ = is_upstream_paused_ = has_continued_ = is_accepted_ = false;
   station_.metrics().exchanges_open.add(1);
@@ -105,6 +114,18 @@ void ExchangeDriver::advance() {
   }
 }
 
+// What was approved is never refused for want of room: there are few of them at a time.
+bool ExchangeDriver::isOverCap() {
+  if (exchange_->is_release) slot_.set(1);
+  if (slot_.resize(1) && !exchange_->client.is_surplus) return false;
+  if (!exchange_->client.is_surplus) station_.metrics().refusedAt(WorkerMetrics::Cap::kExchanges);
+  return true;
+}
+
+void ExchangeDriver::setDeadline() {
+  deadline_ = exchange_->started + exchange_->route->limits().total_timeout;
+}
+
 std::optional<Reason> ExchangeDriver::refusalOfHead() {
   Exchange& exchange = *exchange_;
   const RequestHead& request = exchange.request;
@@ -114,6 +135,7 @@ std::optional<Reason> ExchangeDriver::refusalOfHead() {
   if (request.wants_upgrade) return Reason::kUpgradeRefused;
   exchange.route = exchange.snapshot->match(request.authority, request.target.path);
   if (exchange.route == nullptr) return Reason::kRouteNotFound;
+  setDeadline();
   // With its policy the exchange keeps its upstream, should a reload take that away.
   pool_ = station_.pool(exchange.route->upstream());
   const bool is_too_large = request.body.kind == BodyLength::Kind::kKnown &&
@@ -124,6 +146,7 @@ std::optional<Reason> ExchangeDriver::refusalOfHead() {
 
 void ExchangeDriver::walkHead() {
   Exchange& exchange = *exchange_;
+  if (isOverCap()) return refuse(Reason::kOverloaded);
   if (!exchange.is_release && station_.statusPage().serves(exchange.request)) {
     status_wait_.emplace(station_.statusPage().answer(exchange, station_.loop()));
     return status_wait_->then([this](Verdict verdict) { onVerdict(std::move(verdict)); });
@@ -169,8 +192,18 @@ void ExchangeDriver::onVerdict(std::optional<Verdict> verdict) {
   answer(*verdict);
 }
 
+// The codec's copy of a collected body, or the window of a streamed one.
+bool ExchangeDriver::reserveForUpstream() {
+  if (is_request_whole_ && exchange_->body.empty()) return true;
+  const std::size_t wanted =
+      is_request_whole_ ? exchange_->body.capacity() + exchange_->body.size() : kBodyWindow;
+  if (exchange_->is_release) buffered_.set(wanted);
+  return buffered_.resize(wanted);
+}
+
 void ExchangeDriver::forward() {
   Exchange& exchange = *exchange_;
+  if (!reserveForUpstream()) return refuseForBytes();
   prepareForUpstream(exchange, pool_->spec(), station_.random());
   if (exchange.is_body_complete && !exchange.body.empty()) {
     exchange.request.body = BodyLength::known(exchange.body.size());
@@ -190,6 +223,11 @@ void ExchangeDriver::forward() {
   }
 }
 
+void ExchangeDriver::refuseForBytes() {
+  station_.metrics().refusedAt(WorkerMetrics::Cap::kBufferedBytes);
+  refuse(Reason::kOverloaded, "limits.buffered is reached");
+}
+
 void ExchangeDriver::onRequestBody(ByteView chunk) {
   if (step_ == Step::kIdle || !awaits_body_) return;
   Exchange& exchange = *exchange_;
@@ -199,8 +237,9 @@ void ExchangeDriver::onRequestBody(ByteView chunk) {
     return refuse(Reason::kPayloadTooLarge);
   }
   if (auto verdict = walk_->chunk(chunk)) return answer(*verdict);
-  if (step_ == Step::kCollect) return exchange.body.append(chunk);
-  upstream_.sendBody(chunk);
+  if (step_ != Step::kCollect) return upstream_.sendBody(chunk);
+  exchange.body.append(chunk);
+  if (!buffered_.resize(exchange.body.capacity())) refuseForBytes();
 }
 
 void ExchangeDriver::onRequestEnd() {
@@ -233,6 +272,7 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
   // Before a byte of the acknowledgement can leave, however long its body takes: a crash after it
   // must not let the event pass again.
   if (is_accepted_) settle();
+  if (isEventStream(head) && !exchange.route->limits().is_total_strict) deadline_ = Instant::max();
   prepareForClient(exchange, head);
   walk_->responseHead(head);
   client_->sendHead(head, exchange.request.method == Method::kHead);
@@ -241,7 +281,7 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
 void ExchangeDriver::onUpstreamBody(ByteView chunk) {
   exchange_->decision.response_body_bytes += chunk.size();
   client_->sendBody(chunk);
-  if (client_->queuedBytes() < limits::kOutputBytesHigh || is_upstream_paused_) return;
+  if (client_->queuedBytes() < station_.outputBytesHigh() || is_upstream_paused_) return;
   is_upstream_paused_ = true;
   upstream_.pauseResponse(true);
 }
@@ -266,9 +306,13 @@ void ExchangeDriver::onUpstreamError(Error error) {
   finish();
 }
 
-void ExchangeDriver::onClientGone() {
+void ExchangeDriver::onDeadline() {
+  if (step_ != Step::kIdle) refuse(Reason::kExchangeTimeout);
+}
+
+void ExchangeDriver::onClientGone(Reason reason) {
   if (step_ == Step::kIdle) return;
-  decide(Decision::Kind::kError, Reason::kClientClosed);
+  decide(Decision::Kind::kError, reason);
   if (exchange_->decision.upstream_status == 0) exchange_->decision.status = 0;
   finish();
 }
@@ -326,6 +370,8 @@ void ExchangeDriver::finish() {
   Client& client = *std::exchange(client_, nullptr);
   client.onExchangeDone(exchange.decision);
   exchange_.reset();  // an idle driver holds no body
+  buffered_.set(0);
+  slot_.set(0);
 }
 
 void ExchangeDriver::settle() {

@@ -37,7 +37,11 @@ class ExchangeDriver final : private UpstreamRequest::Events {
     virtual void onExchangeDone(const Decision& decision) = 0;
   };
 
-  explicit ExchangeDriver(Station& station) : station_(station), upstream_(*this) {}
+  explicit ExchangeDriver(Station& station)
+      : station_(station),
+        slot_(station.exchanges()),
+        buffered_(station.bufferedBytes()),
+        upstream_(*this) {}
   ~ExchangeDriver() override = default;
 
   // A request's head has come. REQUIRES: idle. `client` outlives the exchange.
@@ -51,14 +55,19 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   void onRequestBody(ByteView chunk);
   void onRequestEnd();
   void onRequestError(Error error);
-  // The client's connection is gone; nothing can be sent any more.
-  void onClientGone();
+  // The client's connection is gone, or given up for `reason`; nothing can be sent any more.
+  void onClientGone(Reason reason = Reason::kClientClosed);
+  // deadline() has passed.
+  void onDeadline();
   // The client took what was queued for it.
   void onClientDrained();
 
   bool isIdle() const { return step_ == Step::kIdle; }
-  // The body is awaited from the client (its timeout runs, not ours).
-  bool isReceiving() const { return awaits_body_ && !is_request_whole_; }
+  // The body is awaited from the client (its timeout runs, not ours). Without credit it is the
+  // upstream that is waited for.
+  bool isReceiving() const { return awaits_body_ && !is_request_whole_ && credit_out_ > 0; }
+  // When the exchange as a whole must be over.
+  Instant deadline() const { return deadline_; }
   Duration bodyTimeout() const;
 
  private:
@@ -67,12 +76,15 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   // begin()
   void open(Client& client, const ClientFacts& facts);
   std::optional<Reason> refusalOfHead();
+  bool isOverCap();
+  void setDeadline();
 
   // the steps
   void advance();
   void walkHead();
   void collectBody();
   void walkBody();
+  bool reserveForUpstream();
   void forward();
   void takeBody(std::size_t bytes);
   void onVerdict(std::optional<Verdict> verdict);
@@ -87,6 +99,7 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   // the end
   void decide(Decision::Kind kind, Reason reason, std::string why = {});
   void refuse(Reason reason, std::string why = {});
+  void refuseForBytes();
   void answer(const Verdict& verdict);
   void finish();
   void settle();
@@ -98,8 +111,11 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   std::optional<ChainWalk> walk_;
   std::optional<Async<Verdict>> status_wait_;
   std::shared_ptr<UpstreamPool> pool_;
+  QuotaShare slot_;      // one exchange
+  QuotaShare buffered_;  // the request body, here or on its way to the upstream
   UpstreamRequest upstream_;
   Instant forwarded_at_{};
+  Instant deadline_ = Instant::max();
   std::size_t credit_out_ = 0;  // granted to the client and not used yet
   bool awaits_body_ = false;
   bool is_request_whole_ = false;

@@ -113,7 +113,7 @@ Result<void> Server::bindListeners() {
     workers_.push_back(
         std::make_unique<Worker>(i,
                                  Worker::Shared{*counters_, *claims_, *ledger_, *holds_, *audit_,
-                                                resolver_, *status_page_, metrics_.addWorker()},
+                                                resolver_, *status_page_, capacity_, metrics_.addWorker()},
                                  serving_));
   }
   for (std::size_t index = 0; index < spec.listeners.size(); ++index) {
@@ -134,7 +134,17 @@ Result<void> Server::bindListeners() {
   return becomeUser(spec.user);
 }
 
+void Server::adoptLimits() {
+  const LimitSpec& spec = serving_->policy->limits();
+  const std::size_t descriptors = descriptorLimit();
+  const std::size_t connections = capacity_.adopt(spec, workers_.size(), descriptors);
+  if (connections >= spec.connections) return;
+  LOG(WARNING) << "limits.connections is " << spec.connections << ", but " << descriptors
+               << " descriptors (LimitNOFILE) are enough for " << connections;
+}
+
 void Server::startWorkers(LoadResult loaded) {
+  adoptLimits();
   ledger_->start();
   for (const auto& worker : workers_) worker->start();
   release_ = std::make_unique<HoldRelease>(loop_, *holds_, *ledger_, *workers_.front());
@@ -198,6 +208,7 @@ void Server::recordExpiry(const std::string& id) {
 void Server::adopt(std::shared_ptr<const Serving> next) {
   serving_ = std::move(next);
   audit_->adopt(serving_->policy->audit());
+  adoptLimits();
   for (const auto& worker : workers_) worker->adopt(serving_);
 }
 

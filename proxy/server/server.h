@@ -21,6 +21,7 @@
 #include "proxy/observe/metrics.h"
 #include "proxy/policy/loader.h"
 #include "proxy/server/admin.h"
+#include "proxy/server/capacity.h"
 #include "proxy/server/operations.h"
 #include "proxy/server/reloader.h"
 #include "proxy/server/serving.h"
@@ -69,6 +70,7 @@ class Server final : private Operations {
   const MetricsRegistry& metrics() const override { return metrics_; }
   Result<void> record(OperatorAct act) override;
 
+  void adoptLimits();
   void adopt(std::shared_ptr<const Serving> next);
   void onSignal(int number);
   void drain();
@@ -85,6 +87,7 @@ class Server final : private Operations {
   SystemRandom random_;
   HostResolver resolver_;
   MetricsRegistry metrics_;
+  Capacity capacity_;
   std::shared_ptr<const Serving> serving_;
   std::optional<StateDirectory> state_directory_;
   std::unique_ptr<AuditFile> audit_;

@@ -12,7 +12,10 @@
 namespace edgehold {
 
 Station::Station(const Parts& parts, std::shared_ptr<const PolicySnapshot> snapshot)
-    : parts_(parts), graveyard_(parts.loop) {
+    : parts_(parts),
+      exchanges_(parts.capacity.exchanges),
+      buffered_bytes_(parts.capacity.buffered_bytes),
+      graveyard_(parts.loop) {
   adopt(std::move(snapshot));
 }
 
@@ -57,6 +60,7 @@ bool Station::flushRecords() {
 }
 
 void Station::endTurn() {
+  parts_.metrics.buffered_bytes.set(buffered_bytes_.used());
   flushRecords();
   is_flushed_ = is_journaled_ = true;
   has_lost_record_ = false;

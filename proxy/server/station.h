@@ -17,6 +17,7 @@
 #include "proxy/observe/audit_log.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/policy/snapshot.h"
+#include "proxy/server/capacity.h"
 #include "proxy/upstream/upstream_pool.h"
 
 namespace edgehold {
@@ -34,6 +35,7 @@ class Station {
     AuditLog& audit;
     WorkerMetrics& metrics;
     const StatusPage& status_page;
+    Capacity& capacity;
     JournaledCounters* claims = nullptr;  // null: no claim outlives the process
   };
   Station(const Parts& parts, std::shared_ptr<const PolicySnapshot> snapshot);
@@ -46,6 +48,14 @@ class Station {
   WorkerMetrics& metrics() { return parts_.metrics; }
   Graveyard& graveyard() { return graveyard_; }
   const StatusPage& statusPage() const { return parts_.status_page; }
+
+  // This worker's part of what the process takes on.
+  QuotaAccount& exchanges() { return exchanges_; }
+  QuotaAccount& bufferedBytes() { return buffered_bytes_; }
+  // Output past this, and the other side is not read.
+  std::size_t outputBytesHigh() const {
+    return buffered_bytes_.isScarce() ? limits::kOutputBytesHighScarce : limits::kOutputBytesHigh;
+  }
 
   const std::shared_ptr<const PolicySnapshot>& snapshot() const { return snapshot_; }
   // New exchanges follow `snapshot` from now on; those under way keep theirs. Pools of upstreams
@@ -75,6 +85,8 @@ class Station {
 
  private:
   Parts parts_;
+  QuotaAccount exchanges_;
+  QuotaAccount buffered_bytes_;
   Graveyard graveyard_;
   std::shared_ptr<const PolicySnapshot> snapshot_;
   std::map<std::string, std::shared_ptr<UpstreamPool>, std::less<>> pools_;

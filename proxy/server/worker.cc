@@ -3,18 +3,43 @@
 // Thread: one loop, but for what worker.h marks (any).
 #include "proxy/server/worker.h"
 
+#include <array>
 #include <utility>
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include "proxy/base/log.h"
+#include "proxy/net/socket.h"
 #include "proxy/net/tcp_transport.h"
 #include "proxy/net/tls_transport.h"
 
 namespace edgehold {
+namespace {
+
+// To a connection that is not even read from. No request was taken, so there is none to record.
+constexpr std::string_view kTurnedAway =
+    "HTTP/1.1 503 Service Unavailable\r\n"
+    "Content-Type: application/problem+json\r\n"
+    "Content-Length: 57\r\n"
+    "Retry-After: 1\r\n"
+    "Connection: close\r\n"
+    "\r\n"
+    R"({"status":503,"reason":"overloaded","title":"Overloaded"})";
+
+void sendTurnedAway(const Fd& fd) {
+  // What is left unread would make the kernel answer the close with a reset.
+  std::array<char, 4096> unread;
+  receiveFrom(fd.get(), unread);
+  sendTo(fd.get(), kTurnedAway);
+  ::shutdown(fd.get(), SHUT_WR);
+}
+
+}  // namespace
 
 Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Serving> serving)
     : index_(index),
+      capacity_(shared.capacity),
       json_(random_),
       rules_(rule_clock_),
       rule_meter_(loop_, rules_, shared.metrics),
@@ -35,6 +60,8 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
                 .audit = audit_,
                 .metrics = shared.metrics,
                 .status_page = shared.status_page,
+                .capacity = shared.capacity,
+
                 .claims = &counters_},
                serving_->policy) {
   loop_.setAfterTurn([this] { station_.endTurn(); });
@@ -46,7 +73,7 @@ Worker::~Worker() {
   // The loop has ended: this thread may take down what lived on it.
   doors_.clear();
   // Each removes itself from its list, and leaves a record of what was cut.
-  while (!connections_.empty()) connections_.begin()->second->close();
+  while (!connections_.empty()) connections_.begin()->second.connection->close();
   while (!releases_.empty()) releases_.begin()->second->cut();
 }
 
@@ -80,8 +107,25 @@ void Worker::adopt(std::shared_ptr<const Serving> serving) {
   });
 }
 
+ConnectionGate::Pass Worker::admit(const Endpoint& peer) {
+  using Cap = ConnectionGate::Cap;
+  ConnectionGate::Pass pass =
+      capacity_.connections.enter(peer.ip, serving_->policy->trustedProxies().contains(peer.ip));
+  if (pass.cap() != Cap::kNone) {
+    station_.metrics().connections_refused.add();
+    station_.metrics().refusedAt(pass.cap() == Cap::kAddress ? WorkerMetrics::Cap::kAddress
+                                                             : WorkerMetrics::Cap::kConnections);
+  }
+  return pass;
+}
+
 void Worker::accept(std::size_t index, Fd fd, const Endpoint& peer) {
   const auto& tls = serving_->tls[index];
+  ConnectionGate::Pass pass = admit(peer);
+  if (pass.admission() == ConnectionGate::Admission::kTurnedAway) {
+    if (tls == nullptr) sendTurnedAway(fd);
+    return;
+  }
   std::unique_ptr<Transport> transport;
   if (tls != nullptr) {
     transport = std::make_unique<TlsTransport>(loop_, std::move(fd), peer, tls);
@@ -91,14 +135,15 @@ void Worker::accept(std::size_t index, Fd fd, const Endpoint& peer) {
   auto connection = std::make_unique<ClientConnection>(
       station_, std::move(transport), [this](ClientConnection& ended) { closed(ended); });
   ClientConnection& started = *connection;
-  connections_.emplace(&started, std::move(connection));
+  if (pass.admission() == ConnectionGate::Admission::kSurplus) started.refuseRequests();
+  connections_.emplace(&started, Visitor{std::move(connection), std::move(pass)});
   started.start();
 }
 
 void Worker::closed(ClientConnection& connection) {
   const auto found = connections_.find(&connection);
   CHECK(found != connections_.end());
-  station_.graveyard().bury(std::move(found->second));
+  station_.graveyard().bury(std::move(found->second.connection));
   connections_.erase(found);
   reportDrained();
 }

@@ -48,6 +48,7 @@ class Worker final : public HoldRelease::Executor {
     AuditFile& audit;
     HostResolver& resolver;
     const StatusPage& status_page;
+    Capacity& capacity;
     WorkerMetrics& metrics;  // this worker's own
   };
 
@@ -77,11 +78,18 @@ class Worker final : public HoldRelease::Executor {
   };
 
   void run();
+  struct Visitor {
+    std::unique_ptr<ClientConnection> connection;
+    ConnectionGate::Pass pass;
+  };
+
   void accept(std::size_t index, Fd fd, const Endpoint& peer);
+  ConnectionGate::Pass admit(const Endpoint& peer);
   void closed(ClientConnection& connection);
   void reportDrained();
 
   const std::size_t index_;
+  Capacity& capacity_;
   EventLoop loop_;
   SystemRandom random_;
   SystemClock rule_clock_;  // a rule's wall budget must see time pass within a turn
@@ -94,7 +102,7 @@ class Worker final : public HoldRelease::Executor {
   std::shared_ptr<const Serving> serving_;
   Station station_;
   std::vector<Door> doors_;
-  std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections_;
+  std::unordered_map<ClientConnection*, Visitor> connections_;
   std::unordered_map<ReleaseStream*, std::unique_ptr<ReleaseStream>> releases_;
   std::function<void()> on_drained_;
   std::thread thread_;

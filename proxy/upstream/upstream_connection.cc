@@ -82,6 +82,11 @@ void UpstreamConnection::readOnce(std::span<char> scratch) {
   }
 }
 
+void UpstreamConnection::releaseBuffers() {
+  if (input_.empty()) input_.release();
+  if (codec_.pull().empty()) codec_.pull().release();
+}
+
 void UpstreamConnection::feed(ByteView bytes) {
   if (!input_.empty()) {
     input_.append(bytes);

@@ -51,6 +51,8 @@ class UpstreamConnection final : public Mortal,
   // What the codec has queued leaves at the end of this turn.
   void flushLater() { loop_.atTurnEnd(*this); }
   std::size_t queuedBytes() { return codec_.pull().size(); }
+  // An idle connection owns no buffer.
+  void releaseBuffers();
   // Back-pressure: the client takes no more of the response now.
   void pauseReading(bool is_paused);
   // onConnectionLost(`reason`) unless called again, or cleared, within `delay`.

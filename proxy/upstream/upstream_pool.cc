@@ -92,6 +92,7 @@ void UpstreamPool::giveBack(std::unique_ptr<UpstreamConnection> connection) {
   const bool keeps = connection->isReusable() && idle_.size() < spec_.idle_connections_max;
   if (!keeps) return graveyard_.bury(std::move(connection));
   connection->pauseReading(false);
+  connection->releaseBuffers();
   idle_.push_back(std::make_unique<IdleSlot>(*this, std::move(connection)));
 }
 

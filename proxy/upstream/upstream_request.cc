@@ -3,7 +3,10 @@
 // Thread: one loop (owned by the exchange driver).
 #include "proxy/upstream/upstream_request.h"
 
+#include <chrono>
 #include <utility>
+
+#include "proxy/base/limits.h"
 
 namespace edgehold {
 
@@ -40,20 +43,29 @@ void UpstreamRequest::onConnectionOpen() { sendHead(); }
 
 void UpstreamRequest::sendHead() {
   connection_->beginRequest();
-  connection_->setDeadline(waits_.first_byte, Reason::kUpstreamTimeout);
   stream_ = connection_->codec().sendHead(*head_);
   has_head_left_ = has_sent_ = true;
   if (!early_body_.empty()) connection_->codec().sendBody(stream_, early_body_.view());
   early_body_.release();
   if (has_ended_) connection_->codec().sendEnd(stream_);
+  awaitUpstream();
   connection_->flushLater();
 }
 
 void UpstreamRequest::sendBody(ByteView chunk) {
   if (!is_under_way_) return;  // the upstream answered early and closed
   if (!has_head_left_) return early_body_.append(chunk);
+  const bool was_drained = connection_->queuedBytes() == 0;
   connection_->codec().sendBody(stream_, chunk);
+  if (was_drained) awaitUpstream();
   connection_->flushLater();
+}
+
+// What is queued must leave in time; an answer that is under way has its own deadline.
+void UpstreamRequest::awaitUpstream() {
+  if (has_answer_) return;
+  const auto taking = std::chrono::seconds(connection_->queuedBytes() / limits::kUpstreamRateLeast);
+  connection_->setDeadline(waits_.first_byte + taking, Reason::kUpstreamTimeout);
 }
 
 void UpstreamRequest::sendEnd() {
@@ -79,6 +91,10 @@ void UpstreamRequest::pauseResponse(bool is_paused) {
 }
 
 void UpstreamRequest::onConnectionDrained() {
+  if (is_under_way_ && !has_answer_) {
+    // Before the request is whole, the client is waited for.
+    has_ended_ ? awaitUpstream() : connection_->clearDeadline();
+  }
   if (is_under_way_) events_.onUpstreamDrained();
 }
 

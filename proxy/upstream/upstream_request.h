@@ -27,8 +27,10 @@ class UpstreamRequest final : private UpstreamConnection::User {
     virtual void onUpstreamDrained() = 0;
   };
   struct Waits {
-    Duration first_byte;  // from the whole request sent to the response head
-    Duration idle;        // between two pieces of the response
+    // From the whole request sent to the response head, and for each part of the request that the
+    // upstream has to take before more of it is read.
+    Duration first_byte;
+    Duration idle;  // between two pieces of the response
   };
 
   explicit UpstreamRequest(Events& events) : events_(events) {}
@@ -61,6 +63,7 @@ class UpstreamRequest final : private UpstreamConnection::User {
   void take(std::unique_ptr<UpstreamConnection> connection);
   void openNew();
   void sendHead();
+  void awaitUpstream();
   void bury();
   void failWith(Error error);
 

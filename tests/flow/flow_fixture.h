@@ -77,7 +77,8 @@ class FlowTest : public testing::Test {
                                                                      .holds = holds_},
                                                         .audit = *audit_,
                                                         .metrics = metrics_registry_.addWorker(),
-                                                        .status_page = status_page_},
+                                                        .status_page = status_page_,
+                                                        .capacity = capacity_},
                                          loaded.snapshot);
   }
 
@@ -138,6 +139,7 @@ class FlowTest : public testing::Test {
   MemoryCounters counters_{SipKey{1, 2}};
   HoldStore holds_{ledger_};
   StatusPage status_page_{holds_};
+  Capacity capacity_;
   JsonPool json_{random_};
   SystemClock rule_clock_;
   RuleEngines rules_{rule_clock_};
