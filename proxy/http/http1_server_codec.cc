@@ -26,10 +26,13 @@ std::size_t Http1ServerCodec::receive(ByteView bytes) {
   return used;
 }
 
+// Whoever asks and asks and takes no answer is not read on.
+bool Http1ServerCodec::isCongested() const { return output_.size() >= limits::kOutputBytesHigh; }
+
 std::size_t Http1ServerCodec::receiveSome(ByteView bytes) {
   switch (input_) {
     case Input::kHead:
-      return readHead(bytes);
+      return isCongested() ? 0 : readHead(bytes);
     case Input::kBody:
       return readBody(bytes);
     case Input::kWhole:
@@ -132,7 +135,7 @@ void Http1ServerCodec::fail(Error error) {
 void Http1ServerCodec::checkEnd() {
   switch (input_) {
     case Input::kHead:
-      if (is_unread_new_) return;
+      if (is_unread_new_ || isCongested()) return;  // whole requests may wait with the owner
       if (unread_ == 0) {
         input_ = Input::kStopped;
       } else {

@@ -12,10 +12,11 @@
 
 namespace edgehold {
 
-// A pipelined request is parsed only when the response before it is complete; its bytes stay with
-// the owner until then. No event of a stream follows the end of its response. A request body that
-// the response did not wait for is read to its end and dropped if all of it was here when the head
-// was sent; otherwise the connection closes after the response: its bytes are never a new request.
+// A pipelined request is parsed only when the response before it is complete, and not too much of
+// what was answered waits to leave; its bytes stay with the owner until then. No event of a stream
+// follows the end of its response. A request body that the response did not wait for is read to its
+// end and dropped if all of it was here when the head was sent; otherwise the connection closes
+// after the response: its bytes are never a new request.
 class Http1ServerCodec final : public ServerCodec {
  public:
   // `events` outlives the codec.
@@ -64,6 +65,7 @@ class Http1ServerCodec final : public ServerCodec {
   void checkEnd();
   void nextRequest();
   bool isRestHere() const;
+  bool isCongested() const;
   bool isCurrent(StreamId stream) const { return is_open_ && stream == stream_; }
   BodyLength framingOf(const ResponseHead& head, bool for_head) const;
 

@@ -6,8 +6,6 @@
 #include <cerrno>
 #include <utility>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "proxy/base/log.h"
@@ -62,10 +60,7 @@ bool Listener::acceptSome() {
     }
     Fd owned(fd);
     const auto peer = Endpoint::fromSockaddr(reinterpret_cast<const sockaddr&>(address));
-    if (peer) {
-      const int one = 1;
-      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
+    if (peer) tuneStream(fd);
     on_accept_(std::move(owned), peer.value_or(Endpoint{}));
   }
   return true;

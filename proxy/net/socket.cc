@@ -11,6 +11,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "proxy/base/limits.h"
+
 namespace edgehold {
 namespace {
 
@@ -64,13 +66,22 @@ Endpoint localEndpoint(const Fd& fd) {
   return Endpoint::fromSockaddr(reinterpret_cast<const sockaddr&>(storage)).value_or(Endpoint{});
 }
 
+void tuneStream(int fd) {
+  const int one = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  const auto unsent = static_cast<int>(limits::kUnsentBytesMax);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
 Result<Connecting> connectTo(const Endpoint& address) {
   Fd fd = makeSocket(address);
   if (!fd.isOpen()) {
-    return fail(Reason::kUpstreamUnreachable, systemError("cannot connect to", address).message);
+    // It is this machine that has no room for one more, not the upstream that is away.
+    const bool is_short = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    return fail(is_short ? Reason::kOverloaded : Reason::kUpstreamUnreachable,
+                systemError("cannot connect to", address).message);
   }
-  const int one = 1;
-  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  tuneStream(fd.get());
   sockaddr_storage storage{};
   const auto length = static_cast<socklen_t>(address.toSockaddr(storage));
   const int result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length);

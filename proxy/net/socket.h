@@ -26,6 +26,10 @@ struct Connecting {
   Fd fd;
   bool is_under_way = false;  // wait until it is writable, then ask connectResult()
 };
+// For a stream that a loop writes: no waiting for more, and little that the kernel keeps unsent, so
+// that back-pressure shows soon and a slow reader's progress often.
+void tuneStream(int fd);
+
 // Begins to connect, without waiting.
 Result<Connecting> connectTo(const Endpoint& address);
 // How a connect that was under way ended.

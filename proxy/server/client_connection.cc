@@ -227,6 +227,10 @@ void ClientConnection::flush() {
   transport_->wantWrite(false);
   if (had_output) {
     for (const auto& stream : streams_) stream->driver().onClientDrained();
+    if (!input_.empty()) {
+      feeds_again_ = true;
+      flushLater();
+    }
   }
   if (codec_->isIdle()) output.release();
   if (codec_->isFinished() && transport_->isFlushed()) finish();

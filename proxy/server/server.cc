@@ -110,11 +110,11 @@ Result<void> Server::bindListeners() {
   const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
   const std::size_t workers = spec.workers != 0 ? spec.workers : cores;
   for (std::size_t i = 0; i < workers; ++i) {
-    workers_.push_back(
-        std::make_unique<Worker>(i,
-                                 Worker::Shared{*counters_, *claims_, *ledger_, *holds_, *audit_,
-                                                resolver_, *status_page_, capacity_, metrics_.addWorker()},
-                                 serving_));
+    workers_.push_back(std::make_unique<Worker>(
+        i,
+        Worker::Shared{*counters_, *claims_, *ledger_, *holds_, *audit_, resolver_, *status_page_,
+                       capacity_, metrics_.addWorker()},
+        serving_));
   }
   for (std::size_t index = 0; index < spec.listeners.size(); ++index) {
     const ListenerSpec& listener = spec.listeners[index];

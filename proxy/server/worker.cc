@@ -61,7 +61,6 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
                 .metrics = shared.metrics,
                 .status_page = shared.status_page,
                 .capacity = shared.capacity,
-
                 .claims = &counters_},
                serving_->policy) {
   loop_.setAfterTurn([this] { station_.endTurn(); });

@@ -83,11 +83,13 @@ class FlowTest : public testing::Test {
   }
 
   // A new client connection, open and reading.
-  std::shared_ptr<FakePeer> connect(std::string_view from = "192.0.2.7:4000") {
+  std::shared_ptr<FakePeer> connect(std::string_view from = "192.0.2.7:4000",
+                                    bool is_surplus = false) {
     auto client = std::make_shared<FakePeer>();
     connections_.push_back(std::make_unique<ClientConnection>(
         *station_, std::make_unique<FakeTransport>(client, *Endpoint::parse(from)),
         [this](ClientConnection& ended) { bury(ended); }));
+    if (is_surplus) connections_.back()->refuseRequests();
     connections_.back()->start();
     client->open();
     settle();
@@ -130,6 +132,14 @@ class FlowTest : public testing::Test {
     return records;
   }
 
+  void bury(ClientConnection& ended) {
+    const auto found =
+        std::find_if(connections_.begin(), connections_.end(),
+                     [&](const auto& candidate) { return candidate.get() == &ended; });
+    station_->graveyard().bury(std::move(*found));
+    connections_.erase(found);
+  }
+
   FakeLoop loop_;
   FakeRandom random_;
   FakeDialer dialer_;
@@ -149,15 +159,6 @@ class FlowTest : public testing::Test {
   std::unique_ptr<AuditLog> audit_;
   std::unique_ptr<Station> station_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
-
- private:
-  void bury(ClientConnection& ended) {
-    const auto found =
-        std::find_if(connections_.begin(), connections_.end(),
-                     [&](const auto& candidate) { return candidate.get() == &ended; });
-    station_->graveyard().bury(std::move(*found));
-    connections_.erase(found);
-  }
 };
 
 }  // namespace edgehold

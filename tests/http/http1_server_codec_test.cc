@@ -54,6 +54,23 @@ TEST_F(Http1ServerCodecTest, AnswersRequestsInOrder) {
   EXPECT_FALSE(codec.isFinished());
 }
 
+TEST_F(Http1ServerCodecTest, ParsesNoRequestWhileTooManyAnswersWaitToLeave) {
+  seen.on_end = [this](StreamId stream) { answer(stream, 200, std::string(1000, 'x')); };
+  std::string requests;
+  for (int i = 0; i < 1000; ++i) requests += kGet;
+  std::size_t used = codec.receive(requests);
+  EXPECT_LT(used, requests.size());
+  EXPECT_LT(codec.pull().size(), limits::kOutputBytesHigh + 2000);
+  codec.receiveEnd();
+  EXPECT_TRUE(seen.errors.empty()) << "whole requests wait";
+  while (used < requests.size()) {
+    output();
+    used += codec.receive(std::string_view(requests).substr(used));
+  }
+  EXPECT_EQ(seen.requests.size(), 1000u);
+  EXPECT_TRUE(seen.errors.empty());
+}
+
 TEST_F(Http1ServerCodecTest, SeesTheSameRequestsByteByByte) {
   seen.on_head = [this](StreamId stream, const RequestHead&) { codec.credit(stream, 100); };
   seen.on_end = [this](StreamId stream) { answer(stream); };

@@ -71,6 +71,20 @@ TEST(Metrics, SumsOverWorkers) {
   EXPECT_THAT(text, HasSubstr("edgehold_connections_open 4\n"));
 }
 
+TEST(Metrics, TellsRefusalsByLimitAndBufferedBytesByWorker) {
+  MetricsRegistry registry("1.0");
+  WorkerMetrics& one = registry.addWorker();
+  WorkerMetrics& other = registry.addWorker();
+  one.refusedAt(WorkerMetrics::Cap::kAddress);
+  other.refusedAt(WorkerMetrics::Cap::kAddress);
+  other.buffered_bytes.set(70'000);
+  const std::string text = registry.render();
+  EXPECT_THAT(text, HasSubstr("edgehold_overload_refusals_total{limit=\"connections\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("{limit=\"connections_per_address\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_buffered_bytes{worker=\"0\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_buffered_bytes{worker=\"1\"} 70000\n"));
+}
+
 TEST(Metrics, CountsShadowsApartFromDecisions) {
   MetricsRegistry registry("1.0");
   Decision decision;

@@ -82,6 +82,8 @@ TEST_F(LoaderTest, FillsDefaults) {
   EXPECT_TRUE(snapshot.security().deny_public_admin);
   EXPECT_FALSE(snapshot.reload().is_watched);
   EXPECT_EQ(snapshot.timeouts().head, limits::kHeadTimeout);
+  EXPECT_EQ(snapshot.limits().connections, 0u) << "as the descriptors allow";
+  EXPECT_EQ(snapshot.limits().buffered_bytes, limits::kBufferedBytesDefault);
   ASSERT_EQ(snapshot.routes().size(), 1u);
   EXPECT_EQ(snapshot.routes()[0]->limits().body_bytes_max, limits::kBodyBytesDefault);
   EXPECT_EQ(snapshot.match("any.host", "/any/path"), snapshot.routes()[0].get());
@@ -100,6 +102,8 @@ user: edgehold
 state: {directory: state, counter_entries: 2048}
 trusted_proxies: ["10.0.0.0/8", "2001:db8::/32"]
 timeouts: {handshake: 1s, head: 2s, idle: 3s, write: 4s, drain: 5s}
+limits:
+  {connections: 11, connections_per_address: 12, exchanges: 13, buffered: 14MiB, client_rate: 15B}
 reload: {watch: true}
 audit: {path: "-", durability: disk, rotate: {size: 1MiB, daily: false}}
 upstreams:
@@ -114,7 +118,7 @@ routes:
   - name: hook
     match: {path: /hook, hosts: [Bot.Example, "*.example.org"], exact: true}
     upstream: agent
-    limits: {body: 2MiB, body_timeout: 1s, first_byte_timeout: 2s, response_idle_timeout: 3s}
+    limits: {body: 2MiB, body_timeout: 1s, first_byte_timeout: 2s, response_idle_timeout: 3s, total_timeout: 4s}
 )");
   ASSERT_THAT(result.errors, IsEmpty());
   const PolicySnapshot& snapshot = *result.snapshot;
@@ -134,6 +138,11 @@ routes:
   EXPECT_EQ(snapshot.counterEntries(), 2048u);
   EXPECT_TRUE(snapshot.trustedProxies().contains(*IpAddress::parse("10.1.2.3")));
   EXPECT_EQ(snapshot.timeouts().drain, 5s);
+  EXPECT_EQ(snapshot.limits().connections, 11u);
+  EXPECT_EQ(snapshot.limits().connections_per_address, 12u);
+  EXPECT_EQ(snapshot.limits().exchanges, 13u);
+  EXPECT_EQ(snapshot.limits().buffered_bytes, 14u * 1024 * 1024);
+  EXPECT_EQ(snapshot.limits().client_rate, 15u);
   EXPECT_TRUE(snapshot.reload().is_watched);
   EXPECT_EQ(snapshot.audit().path, "-");
   EXPECT_EQ(snapshot.audit().durability, AuditSpec::Durability::kDisk);
@@ -152,9 +161,26 @@ routes:
   EXPECT_EQ(route.upstream(), "agent");
   EXPECT_EQ(route.limits().body_bytes_max, 2u << 20);
   EXPECT_EQ(route.limits().response_idle_timeout, 3s);
+  EXPECT_EQ(route.limits().total_timeout, 4s);
+  EXPECT_TRUE(route.limits().is_total_strict);
   EXPECT_EQ(snapshot.match("bot.example:8443", "/hook"), &route);
   EXPECT_EQ(snapshot.match("x.example.org", "/hook"), &route);
   EXPECT_EQ(snapshot.match("bot.example", "/hook/x"), nullptr);
+}
+
+TEST_F(LoaderTest, RefusesLimitsThatAreNone) {
+  constexpr std::string_view kRest =
+      "listen: {address: \"127.0.0.1:0\", clear_text: true}\n"
+      "upstreams: {agent: {url: \"http://a\"}}\n"
+      "routes: [{name: r, upstream: agent}]\n";
+  for (const std::string_view wrong :
+       {"connections: 0", "connections: 4194305", "connections_per_address: 0", "exchanges: 0",
+        "exchanges: -1", "buffered: 1048575B", "buffered: 1000000", "client_rate: 2MiB",
+        "conections: 5"}) {
+    const auto errors = errorsOf(std::string(kRest) + "limits: {" + std::string(wrong) + "}\n");
+    ASSERT_EQ(errors.size(), 1u) << wrong;
+    EXPECT_THAT(errors[0], HasSubstr("limits")) << wrong;
+  }
 }
 
 TEST_F(LoaderTest, TellsEveryMistakeAtOnceInFileOrder) {
@@ -547,7 +573,7 @@ TEST_F(LoaderTest, LetsOnlyAStartChangeSocketsThreadsIdentityAndStores) {
   }
   const char* const kReloadable =
       "timeouts: {head: 1s}\nreload: {watch: true}\ntrusted_proxies: [10.0.0.0/8]\n"
-      "audit: {rotate: {size: 1MiB}}\n";
+      "audit: {rotate: {size: 1MiB}}\nlimits: {connections: 9}\n";
   EXPECT_TRUE(checkReloadable(*running, *load(base + kReloadable).snapshot));
 }
 

@@ -143,6 +143,89 @@ TEST_F(UpstreamRequestTest, RepeatsAGetOnceWhenAWarmConnectionWasStale) {
   EXPECT_EQ(peer(1).received, "GET / HTTP/1.1\r\nHost: agent\r\n\r\n");
 }
 
+TEST_F(UpstreamRequestTest, RepeatsAGetWhenAWarmConnectionEndedInsteadOfAnAnswer) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  peer(0).end();
+  loop_.settle();
+  ASSERT_EQ(dialer_.peers.size(), 2u);
+  EXPECT_FALSE(recorder.error.has_value());
+}
+
+TEST_F(UpstreamRequestTest, NeverRepeatsWhatTookTooLong) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  loop_.advance(10s + 1ms);
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamTimeout);
+}
+
+TEST_F(UpstreamRequestTest, NeverRepeatsAfterTheFirstByteOfAnAnswer) {
+  warmUp();
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  request.sendEnd();
+  loop_.settle();
+  peer(0).feed("H");
+  peer(0).reset();
+  loop_.settle();
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  EXPECT_TRUE(recorder.error.has_value());
+}
+
+TEST_F(UpstreamRequestTest, StopsTheClockWhileTheClientSendsItsBody) {
+  head_.method = Method::kPost;
+  head_.method_token = "POST";
+  head_.body = BodyLength::known(1000);
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  peer(0).open();
+  loop_.settle();
+  for (int i = 0; i < 10; ++i) {
+    loop_.advance(9s);
+    request.sendBody(std::string(100, 'x'));
+    loop_.settle();
+  }
+  request.sendEnd();
+  loop_.settle();
+  loop_.advance(9s);
+  EXPECT_FALSE(recorder.error.has_value());
+  loop_.advance(1s + 1ms);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamTimeout);
+}
+
+TEST_F(UpstreamRequestTest, GivesUpOnAPeerThatTakesNothing) {
+  head_.method = Method::kPost;
+  head_.method_token = "POST";
+  head_.body = BodyLength::known(1000);
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  start(request);
+  peer(0).open();
+  loop_.settle();
+  peer(0).send_room = 0;
+  request.sendBody(std::string(500, 'x'));
+  loop_.settle();
+  loop_.advance(9s);
+  request.sendBody(std::string(500, 'x'));
+  loop_.settle();
+  loop_.advance(1s + 1ms);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamTimeout);
+}
+
 TEST_F(UpstreamRequestTest, NeverRepeatsAPost) {
   warmUp();
   head_.method = Method::kPost;
