@@ -354,7 +354,8 @@ Duration ClientConnection::waitTime() const {
       case Wait::kHead:
         return timeouts.head;
       case Wait::kBody:
-        return streams_.front()->driver().bodyTimeout();
+        // The exchange may have ended in this very turn.
+        return streams_.empty() ? limits::kBodyTimeout : streams_.front()->driver().bodyTimeout();
       case Wait::kWrite:
         return timeouts.write;
       case Wait::kHalfClosed:

@@ -26,12 +26,21 @@ void UpstreamRequest::start(UpstreamPool& pool, const RequestHead& head, Waits w
 
 void UpstreamRequest::openNew() {
   opening_ = pool_->open();
+  // Only a name that must be looked up keeps us waiting here.
+  lookup_deadline_ = nullptr;
   opening_->then([this](Result<std::unique_ptr<UpstreamConnection>> opened) {
+    lookup_deadline_ = nullptr;
     if (!opened) return failWith(std::move(opened).error());
     take(std::move(*opened));
     connection_->setDeadline(pool_->spec().connect_timeout, Reason::kUpstreamUnreachable);
     connection_->start();
   });
+  if (connection_ != nullptr || !is_under_way_) return;
+  lookup_deadline_ = pool_->loop().makeTimer([this] {
+    opening_.reset();
+    failWith(Error{Reason::kUpstreamUnreachable, "the name was not found in time"});
+  });
+  lookup_deadline_->arm(pool_->spec().connect_timeout);
 }
 
 void UpstreamRequest::take(std::unique_ptr<UpstreamConnection> connection) {
@@ -72,6 +81,7 @@ void UpstreamRequest::sendEnd() {
   has_ended_ = true;
   if (!is_under_way_ || !has_head_left_) return;
   connection_->codec().sendEnd(stream_);
+  awaitUpstream();
   connection_->flushLater();
 }
 
@@ -147,6 +157,7 @@ void UpstreamRequest::failWith(Error error) {
 
 void UpstreamRequest::reset() {
   opening_.reset();
+  lookup_deadline_ = nullptr;
   bury();
   early_body_.release();
   is_under_way_ = has_head_left_ = has_sent_ = has_ended_ = has_answer_ = has_retried_ = false;

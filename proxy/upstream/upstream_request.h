@@ -73,6 +73,7 @@ class UpstreamRequest final : private UpstreamConnection::User {
   Waits waits_{};
   std::unique_ptr<UpstreamConnection> connection_;
   std::optional<Async<Result<std::unique_ptr<UpstreamConnection>>>> opening_;
+  std::unique_ptr<Timer> lookup_deadline_;
   Buffer early_body_;  // what came before the connection was open
   StreamId stream_ = 0;
   bool is_under_way_ = false;

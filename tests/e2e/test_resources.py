@@ -15,7 +15,7 @@ from harness import (PLAIN_BINARY, Case, Message, Reader, answer, client_tls,
                      plain_config, tls_config, wait_for)
 
 MEBI = 1024 * 1024
-PATTERN = bytes(range(256)) * 257  # a length that no power of two divides: shifted bytes show
+PATTERN = bytes(range(251)) * 2089  # no power of two divides its period: shifted bytes show
 
 
 def status_kib(proxy, name):
@@ -36,14 +36,13 @@ class Flow:
         self.taken = 0
         self.is_right = True
 
-    def next_piece(self, size=65536):
-        at = self.put % len(PATTERN)
-        return PATTERN[at:at + size]
+    def next_piece(self):
+        at = self.put % 251
+        return memoryview(PATTERN)[at:at + 262144]
 
     def take(self, octets):
-        position = self.taken % len(PATTERN)
-        expected = (PATTERN[position:] + PATTERN * (len(octets) // len(PATTERN) + 1))[:len(octets)]
-        self.is_right = self.is_right and octets == expected
+        at = self.taken % 251
+        self.is_right = self.is_right and octets == memoryview(PATTERN)[at:at + len(octets)]
         self.taken += len(octets)
 
 
@@ -60,10 +59,12 @@ class Pump(threading.Thread):
         self._selector = selectors.DefaultSelector()
 
     def feed(self, sock, flow):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
         sock.setblocking(False)
         self._selector.register(sock, selectors.EVENT_WRITE, flow)
 
     def take(self, sock, flow):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 128 * 1024)
         sock.setblocking(False)
         self.taking[sock] = flow
 
@@ -107,15 +108,17 @@ class Pump(threading.Thread):
 class BackPressure(Case):
     EACH = 100
     LENGTH = 2 * 1024 * MEBI
-    RATE = MEBI  # of each slow end
-    SECONDS = float(os.environ.get("EDGEHOLD_SOAK_SECONDS", "4"))
+    # Of each slow end; a machine that is busy with other tests must be able to push faster.
+    RATE = int(os.environ.get("EDGEHOLD_SOAK_RATE", 32 * 1024))
+    SECONDS = float(os.environ.get("EDGEHOLD_SOAK_SECONDS", "3"))
     # What may be under way between the two ends: the kernel's buffers of four sockets, and ours.
     RUNAHEAD_MAX = 24 * MEBI
 
     def test_a_hundred_slow_downloads_and_uploads_stay_under_64_mib(self):
         """Goal: memory does not follow what is offered. Method: 100 downloads of 2 GiB to clients
-        and 100 uploads of 2 GiB to upstreams that take 1 MiB/s each, all at once; the peak of the
-        resident memory, how far senders ran ahead, and each byte's place are checked."""
+        and 100 uploads of 2 GiB to upstreams that take little, all at once; when every sender has
+        run ahead, the peak of the resident memory, how far it ran, and each byte's place are
+        checked."""
         pump = Pump(self.RATE)
         self.addCleanup(lambda: (setattr(pump, "stopping", True), pump.join(10)))
         downloads, uploads = {}, {}
@@ -155,12 +158,13 @@ class BackPressure(Case):
                         % (name.encode(), self.LENGTH))
             pump.feed(client.sock, flow)
         pump.start()
+        flows = list(downloads.values()) + list(uploads.values())
+        wait_for(lambda: self._is_steady(flows), "the senders are pushed back", 90)
         started = time.monotonic()
         while time.monotonic() - started < self.SECONDS:
             time.sleep(0.2)
             self.assertEqual(pump.broken, [])
-        flows = list(downloads.values()) + list(uploads.values())
-        wait_for(lambda: all(flow.taken > 256 * 1024 for flow in flows), "every stream moves")
+        wait_for(lambda: all(flow.taken > 64 * 1024 for flow in flows), "every stream moves")
         peak = status_kib(proxy, "VmHWM")
         runahead = max(flow.put - flow.taken for flow in flows)
         print("    resident at start %.1f MiB, peak %.1f MiB; %d MiB through; most run ahead %.1f MiB"
@@ -173,6 +177,15 @@ class BackPressure(Case):
         self.assertLess(sum(buffered), 64 * MEBI)
         self.assertGreater(sum(buffered), 0)
         pump.stopping = True
+
+
+    @staticmethod
+    def _is_steady(flows):
+        """Every buffer on the way is full: what is under way grows no more."""
+        before = sum(flow.put - flow.taken for flow in flows)
+        time.sleep(1)
+        after = sum(flow.put - flow.taken for flow in flows)
+        return after - before < 0.01 * after and min(f.put - f.taken for f in flows) > 256 * 1024
 
 
 class IdleConnections(Case):

@@ -498,5 +498,36 @@ TEST_F(UpstreamRequestTest, TellsAnUnresolvableHost) {
   EXPECT_EQ(recorder.error->reason, Reason::kUpstreamUnreachable);
 }
 
+// A resolver that never answers.
+struct SilentDialer final : Dialer {
+  Result<std::unique_ptr<Transport>> dial(const UpstreamSpec&, const UpstreamAddress&,
+                                          const Endpoint&) override {
+    return fail("nothing to dial");
+  }
+  Async<Result<std::vector<IpAddress>>> resolve(const std::string&) override {
+    auto [async, resolver] = Async<Result<std::vector<IpAddress>>>::make();
+    waiting.push_back(resolver);
+    return std::move(async);
+  }
+  std::vector<Resolver<Result<std::vector<IpAddress>>>> waiting;
+};
+
+TEST_F(UpstreamRequestTest, GivesUpLookingForANameAtTheDeadline) {
+  UpstreamSpec spec;
+  spec.addresses = {{"slow.example", 80}};
+  SilentDialer dialer;
+  UpstreamPool pool(loop_, graveyard_, dialer, spec);
+  Recorder recorder;
+  UpstreamRequest request(recorder);
+  request.start(pool, head_, {10s, 10s});
+  loop_.advance(spec.connect_timeout - 1ms);
+  EXPECT_FALSE(recorder.error.has_value());
+  loop_.advance(2ms);
+  ASSERT_TRUE(recorder.error.has_value());
+  EXPECT_EQ(recorder.error->reason, Reason::kUpstreamUnreachable);
+  dialer.waiting.back().resolve(fail("too late"));
+  request.reset();
+}
+
 }  // namespace
 }  // namespace edgehold
