@@ -329,6 +329,7 @@ void ClientConnection::setWait() {
 void ClientConnection::beginWait(Wait wait, Duration idle) {
   wait_ = wait;
   wait_since_ = station_.clock().now();
+  wait_idle_since_ = wait_since_ - idle;
   wait_bytes_ = movedBytes();
   const Duration time = waitTime();
   wait_until_ = time == Duration::max() ? Instant::max() : wait_since_ + time - idle;
@@ -375,11 +376,15 @@ Instant ClientConnection::exchangeDeadline() const {
   return earliest;
 }
 
+Duration ClientConnection::idleTime() const {
+  const Instant last = wait_ == Wait::kBody ? received_at_ : sent_at_;
+  return station_.clock().now() - std::max(last, wait_idle_since_);
+}
+
 // A peer that sends or takes a byte now and then holds a connection for ever, if any byte counts.
 bool ClientConnection::isMovingEnough() const {
   const Instant now = station_.clock().now();
-  const Instant last = wait_ == Wait::kBody ? received_at_ : sent_at_;
-  if (now - std::max(last, wait_since_) >= waitTime()) return false;
+  if (idleTime() >= waitTime()) return false;
   const auto window = std::chrono::duration_cast<std::chrono::milliseconds>(now - wait_since_);
   const std::uint64_t moved = movedBytes() - wait_bytes_;
   const auto rate = static_cast<std::uint64_t>(station_.snapshot()->limits().client_rate);
@@ -399,10 +404,7 @@ void ClientConnection::onDeadline() {
 
 void ClientConnection::onWaitOver() {
   const bool is_judged = wait_ == Wait::kBody || wait_ == Wait::kWrite;
-  if (is_judged && isMovingEnough()) {
-    const Instant last = wait_ == Wait::kBody ? received_at_ : sent_at_;
-    return beginWait(wait_, station_.clock().now() - std::max(last, wait_since_));
-  }
+  if (is_judged && isMovingEnough()) return beginWait(wait_, idleTime());
   switch (wait_) {
     case Wait::kHead:
       codec_->fail(Error{Reason::kHeadTimeout, "request head took too long"});

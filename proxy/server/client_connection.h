@@ -76,6 +76,7 @@ class ClientConnection final : public Mortal,
   void armDeadline();
   Duration waitTime() const;
   std::uint64_t movedBytes() const;
+  Duration idleTime() const;
   bool isMovingEnough() const;
   Instant exchangeDeadline() const;
   void onDeadline();
@@ -102,6 +103,7 @@ class ClientConnection final : public Mortal,
   // What is waited for, since when, until when, and how far it was then.
   Wait wait_ = Wait::kNone;
   Instant wait_since_{};
+  Instant wait_idle_since_{};  // at the latest: nothing moved between the two
   Instant wait_until_ = Instant::max();
   std::uint64_t wait_bytes_ = 0;
   std::size_t lingered_bytes_ = 0;
