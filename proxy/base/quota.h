@@ -72,8 +72,9 @@ class QuotaAccount {
   }
   void give(std::size_t amount) {
     used_ -= static_cast<std::int64_t>(amount);
-    // Two lots are kept, so that use which goes up and down around a lot's edge writes nothing.
-    const std::int64_t lot = shared_.lot();
+    // A lot is kept, so that use which goes up and down around a lot's edge writes nothing. Where a
+    // lot is one, all that there is is little: nothing is kept from the others.
+    const std::int64_t lot = shared_.lot() > 1 ? shared_.lot() : 0;
     if (leased_ - used_ <= 2 * lot) return;
     shared_.giveBack(leased_ - used_ - lot);
     leased_ = used_ + lot;

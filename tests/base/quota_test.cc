@@ -60,6 +60,19 @@ TEST(Quota, WritesTheSharedCountOnceALot) {
   }
 }
 
+TEST(Quota, KeepsNothingBackOfABoundThatIsSmall) {
+  SharedQuota shared;
+  shared.bound(2, 1);
+  QuotaAccount one(shared);
+  QuotaAccount other(shared);
+  ASSERT_TRUE(one.take(1));
+  ASSERT_TRUE(one.take(1));
+  one.give(1);
+  one.give(1);
+  EXPECT_TRUE(other.take(1));
+  EXPECT_TRUE(other.take(1));
+}
+
 TEST(Quota, ReturnsWhatIsNotUsedAnyMore) {
   SharedQuota shared;
   shared.bound(1000, 10);

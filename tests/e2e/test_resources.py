@@ -139,7 +139,7 @@ class BackPressure(Case):
         done = threading.Event()
         self.addCleanup(done.set)
         upstream = self.upstream(respond, reads_body=False)
-        config = plain_config(upstream)
+        config = plain_config(upstream, timeouts={"drain": "1s"})
         config["routes"][0]["limits"] = {"body": "4GiB"}
         proxy = self.edgehold(config, binary=PLAIN_BINARY)
         before = status_kib(proxy, "VmHWM")

@@ -198,11 +198,10 @@ TEST_F(RepetitionTest, NeverCompletesARequestThatItsClientCut) {
     for (const Break how : {Break::kReset, Break::kEnd}) {
       for (std::size_t sent = 1; sent < request.size(); ++sent) {
         SCOPED_TRACE(std::to_string(sent) + " bytes sent");
-        const std::size_t dialled = dialer_.peers.size();
         const std::size_t records = recordsWritten();
         const auto client = clientWith(/*is_warm=*/false);
         send(*client, request.substr(0, sent));
-        const bool is_dialled = dialer_.peers.size() > dialled;
+        const bool is_dialled = !dialer_.peers.empty();
         if (is_dialled) upstream();
         breakOff(*client, how);
         ASSERT_TRUE(client->is_closed);
@@ -213,7 +212,7 @@ TEST_F(RepetitionTest, NeverCompletesARequestThatItsClientCut) {
         }
         // A head that was cut by a reset was never a request.
         ASSERT_LE(recordsWritten(), records + 1);
-        if (is_dialled) ASSERT_EQ(recordsWritten(), records + 1);
+        ASSERT_GE(recordsWritten(), records + (is_dialled ? 1 : 0));
       }
     }
   }
@@ -227,10 +226,11 @@ TEST_F(RepetitionTest, NeverUsesAnIdleConnectionThatEndedOrSpoke) {
     const auto warm = dialer_.peers.back();
     says.empty() ? warm->end() : warm->feed(says);
     settle();
-    EXPECT_TRUE(warm->is_closed);
+    warm->received.clear();
     const std::size_t dialled = dialer_.peers.size();
     send(*client, kPost);
     EXPECT_EQ(dialer_.peers.size(), dialled + 1);
+    EXPECT_EQ(warm->received, "");
     send(upstream(), kOk);
     EXPECT_THAT(client->received, EndsWith("done"));
   }

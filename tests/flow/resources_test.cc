@@ -201,12 +201,14 @@ TEST_F(ResourcesTest, KeepsWhatOneConnectionHoldsSmallBothWays) {
 }
 
 TEST_F(ResourcesTest, AsksNoMoreOfAClientThatTakesNoAnswers) {
-  use(kOpen);
+  std::string elsewhere(kOpen);
+  elsewhere.replace(elsewhere.find("path: /"), 7, "path: /x");
+  use(elsewhere);
   const auto client = connect();
   client->send_room = 0;
   std::string refused;
   for (int i = 0; i < 1000; ++i) {
-    refused += "GET / HTTP/1.1\r\nHost: edge\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+    refused += "GET /nowhere HTTP/1.1\r\nHost: edge\r\n\r\n";
   }
   for (int i = 0; i < 5; ++i) send(*client, refused);
   EXPECT_LE(station_->bufferedBytes().used(), 512 * 1024);
@@ -423,7 +425,9 @@ TEST_F(ResourcesTest, CutsAnAnswerThatTakesTooLongInAll) {
   for (int i = 0; i < 101; ++i) {
     send(*dialer_.peers.back(), "x");
     pass(1s);
-    if (i == 98) EXPECT_FALSE(client->is_closed);
+    if (i == 98) {
+      EXPECT_FALSE(client->is_closed);
+    }
   }
   EXPECT_TRUE(client->is_closed);
   EXPECT_EQ(reasonOf(0), "exchange_timeout");
@@ -434,6 +438,7 @@ TEST_F(ResourcesTest, GivesEachRequestOfAConnectionItsOwnTime) {
   const auto client = connect();
   for (int i = 0; i < 4; ++i) {
     send(*client, kGet);
+    upstream();
     pass(50s);
     send(upstream(), kOk);
     pass(1s);
