@@ -304,12 +304,20 @@ class Caps(Case):
                               limits={"buffered": "2MiB"}, workers=1)
         config["routes"][0]["limits"] = {"body": "4MiB"}
         proxy = self.edgehold(config)
+        # What holds 300 kB has room for 512 KiB.
         holders = [self.client(proxy) for _ in range(3)]
         for client in holders:
             client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n"
-                        + b" " * 700000)
-        wait_for(lambda: proxy.metrics()['edgehold_overload_refusals_total{limit="buffered"}'],
-                 "one of them does not fit")
+                        + b" " * 300000)
+        wait_for(lambda: proxy.metrics()['edgehold_buffered_bytes{worker="0"}'] >= 1.5 * MEBI,
+                 "what they hold is counted")
+        large = self.client(proxy)
+        large.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n"
+                   + b" " * 900000)
+        response = large.response()
+        self.assertProblem(response, 503, "overloaded")
+        self.assertEqual(response.get("retry-after"), "1")
+        self.assertEqual(proxy.metrics()['edgehold_overload_refusals_total{limit="buffered"}'], 1)
         self.assertEqual(self.client(proxy).ask("POST", body=b'{"type":"message"}').status, 200)
         self.assertEqual(upstream.requests[0].body, b'{"type":"message"}')
 
