@@ -301,19 +301,18 @@ class Caps(Case):
         upstream = self.upstream()
         config = plain_config(upstream, filters=[{"event_types": {"pointer": "/type",
                                                                   "known": ["message"]}}],
-                              limits={"buffered": "2MiB"}, workers=1)
+                              limits={"buffered": "4MiB"}, workers=1)
         config["routes"][0]["limits"] = {"body": "4MiB"}
         proxy = self.edgehold(config)
-        # What holds 300 kB has room for 512 KiB.
         holders = [self.client(proxy) for _ in range(3)]
         for client in holders:
-            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n"
-                        + b" " * 300000)
-        wait_for(lambda: proxy.metrics()['edgehold_buffered_bytes{worker="0"}'] >= 1.5 * MEBI,
+            client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
+                        + b" " * 900000)
+        wait_for(lambda: proxy.metrics()['edgehold_buffered_bytes{worker="0"}'] >= 2_700_000,
                  "what they hold is counted")
         large = self.client(proxy)
-        large.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n"
-                   + b" " * 900000)
+        large.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n"
+                   + b" " * 2000000)
         response = large.response()
         self.assertProblem(response, 503, "overloaded")
         self.assertEqual(response.get("retry-after"), "1")
