@@ -44,6 +44,7 @@ SimServer::Worker::Worker(SimServer& server, std::uint64_t seed,
                .audit = audit,
                .metrics = metrics,
                .status_page = server.status_page_,
+               .capacity = server.capacity_,
                .claims = &counters},
               std::move(policy)) {}
 

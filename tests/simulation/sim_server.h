@@ -83,6 +83,7 @@ class SimServer final : public HoldRelease::Executor {
   std::unique_ptr<ClaimJournal> claims_;
   HoldStore holds_;
   StatusPage status_page_;
+  Capacity capacity_;
   std::unique_ptr<AuditFile> audit_file_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HoldRelease> release_;
