@@ -4,6 +4,7 @@
 #include "proxy/server/connection_gate.h"
 
 #include <atomic>
+#include <barrier>
 #include <iterator>
 #include <list>
 #include <thread>
@@ -91,29 +92,30 @@ TEST_F(ConnectionGateTest, KeepsWhoIsInWhenTheCapFalls) {
 }
 
 TEST(ConnectionGate, IsExactAcrossThreads) {
+  constexpr int kWorkers = 4;
+  constexpr int kEach = 20;
+  constexpr int kRounds = 200;
   ConnectionGate gate;
   gate.bound(50, 1000);
-  std::atomic<int> most{0};
-  std::atomic<int> inside{0};
+  std::atomic<int> welcome{0};
+  std::barrier together(kWorkers);
   std::vector<std::thread> workers;
-  for (int worker = 0; worker < 4; ++worker) {
+  for (int worker = 0; worker < kWorkers; ++worker) {
     workers.emplace_back([&] {
-      for (int round = 0; round < 500; ++round) {
+      for (int round = 0; round < kRounds; ++round) {
         std::vector<ConnectionGate::Pass> held;
-        for (int i = 0; i < 20; ++i) {
+        for (int i = 0; i < kEach; ++i) {
           held.push_back(gate.enter(IpAddress::v4(0xC0000201), false));
-          if (held.back().admission() != Admission::kWelcome) continue;
-          const int now = ++inside;
-          int seen = most.load();
-          while (now > seen && !most.compare_exchange_weak(seen, now)) continue;
+          welcome += held.back().admission() == Admission::kWelcome ? 1 : 0;
         }
-        for (const auto& pass : held) inside -= pass.admission() == Admission::kWelcome ? 1 : 0;
+        together.arrive_and_wait();  // all are in
+        held.clear();
+        together.arrive_and_wait();  // all are out
       }
     });
   }
   for (std::thread& worker : workers) worker.join();
-  EXPECT_LE(most.load(), 50);
-  EXPECT_GT(most.load(), 20);
+  EXPECT_EQ(welcome.load(), 50 * kRounds);
 }
 
 TEST(Capacity, LeavesHalfOfTheDescriptorsToUpstreams) {
