@@ -41,7 +41,6 @@ Result<void> checkReloadable(const PolicySnapshot& running, const PolicySnapshot
   const ServerSpec& is = next.server();
   compareListeners(was.listeners, is.listeners, changes);
   changes.note(was.admin.socket_path == is.admin.socket_path, "admin.socket");
-  changes.note(was.admin.address == is.admin.address, "admin.address");
   changes.note(was.workers == is.workers, "workers");
   changes.note(was.user == is.user, "user");
   changes.note(was.state_directory == is.state_directory, "state.directory");

@@ -23,6 +23,12 @@ std::string callerAt(const Fd& fd, const Endpoint& peer, bool is_tcp) {
   return uid ? describeUser(*uid) : "uid:unknown";
 }
 
+Result<void> checkAddress(const AdminSpec& spec) {
+  if (!spec.address || spec.address->ip.isLoopback() || spec.is_public_allowed) return {};
+  return fail("admin.address: `" + spec.address->toString() +
+              "` is not loopback and `security.network.deny_public_admin` is true");
+}
+
 }  // namespace
 
 Admin::Admin(EventLoop& loop, Operations& operations)
@@ -38,26 +44,43 @@ Result<std::unique_ptr<Admin>> Admin::make(EventLoop& loop, const AdminSpec& spe
 }
 
 Result<void> Admin::listen(const AdminSpec& spec) {
-  if (spec.address && !spec.address->ip.isLoopback() && !spec.is_public_allowed) {
-    return fail("admin.address: `" + spec.address->toString() +
-                "` is not loopback and `security.network.deny_public_admin` is true");
-  }
+  TRY(checkAddress(spec));
   if (!spec.socket_path.empty()) {
     TRY_ASSIGN(UnixListener unix_listener, listenOnUnix(spec.socket_path, kBacklog));
     socket_file_ = std::move(unix_listener.file);
-    listeners_.push_back(std::make_unique<Listener>(
+    unix_listener_ = std::make_unique<Listener>(
         loop_, std::move(unix_listener.fd),
-        [this](Fd fd, const Endpoint& peer) { accept(std::move(fd), peer, /*is_tcp=*/false); }));
+        [this](Fd fd, const Endpoint& peer) { accept(std::move(fd), peer, /*is_tcp=*/false); });
   }
-  if (spec.address) {
-    TRY_ASSIGN(Fd fd, listenAloneOn(*spec.address, kBacklog));
-    address_ = localEndpoint(fd);
-    listeners_.push_back(
-        std::make_unique<Listener>(loop_, std::move(fd), [this](Fd accepted, const Endpoint& peer) {
-          accept(std::move(accepted), peer, /*is_tcp=*/true);
-        }));
-  }
+  if (spec.address) TRY(listenAt(*spec.address));
   return {};
+}
+
+Result<void> Admin::listenAt(const Endpoint& address) {
+  TRY_ASSIGN(Fd fd, listenAloneOn(address, kBacklog));
+  wanted_ = address;
+  address_ = localEndpoint(fd);
+  tcp_listener_ =
+      std::make_unique<Listener>(loop_, std::move(fd), [this](Fd accepted, const Endpoint& peer) {
+        accept(std::move(accepted), peer, /*is_tcp=*/true);
+      });
+  return {};
+}
+
+Result<void> Admin::moveTo(const AdminSpec& spec) {
+  TRY(checkAddress(spec));
+  if (spec.address == wanted_) return {};
+  // First the old one goes: a wider address of the same port could not be bound beside it.
+  const auto old = std::exchange(wanted_, std::nullopt);
+  tcp_listener_.reset();
+  address_.reset();
+  if (!spec.address) return {};
+  const auto moved = listenAt(*spec.address);
+  if (moved) return {};
+  if (old) {
+    if (const auto back = listenAt(*old); !back) LOG(ERROR) << back.error().message;
+  }
+  return fail("admin.address: " + moved.error().message);
 }
 
 void Admin::accept(Fd fd, const Endpoint& peer, bool is_tcp) {

@@ -30,6 +30,10 @@ class Admin {
   Admin(const Admin&) = delete;
   Admin& operator=(const Admin&) = delete;
 
+  // Listens on the TCP address of `spec` instead, or on none; who is connected stays. On an error
+  // it listens where it did.
+  Result<void> moveTo(const AdminSpec& spec);
+
   // Where it listens, the port as bound; nothing without a TCP address.
   std::optional<Endpoint> address() const { return address_; }
   const std::string& socketPath() const { return socket_file_.path(); }
@@ -38,15 +42,18 @@ class Admin {
  private:
   Admin(EventLoop& loop, Operations& operations);
   Result<void> listen(const AdminSpec& spec);
+  Result<void> listenAt(const Endpoint& address);
   void accept(Fd fd, const Endpoint& peer, bool is_tcp);
   void bury(AdminConnection& connection);
 
   EventLoop& loop_;
   AdminApi api_;
   Graveyard graveyard_;
+  std::optional<Endpoint> wanted_;  // the port as configured
   std::optional<Endpoint> address_;
   UnixSocketFile socket_file_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unique_ptr<Listener> unix_listener_;
+  std::unique_ptr<Listener> tcp_listener_;
   std::vector<std::unique_ptr<AdminConnection>> connections_;
 };
 

@@ -30,8 +30,10 @@ std::string whyOf(const ReloadReport& report) {
 }  // namespace
 
 Reloader::Reloader(const Parts& parts, std::string history_directory,
-                   std::shared_ptr<const Serving> serving, LoadResult loaded, Adopt adopt)
+                   std::shared_ptr<const Serving> serving, LoadResult loaded, Prepare prepare,
+                   Adopt adopt)
     : parts_(parts),
+      prepare_(std::move(prepare)),
       adopt_(std::move(adopt)),
       serving_(std::move(serving)),
       history_(std::move(history_directory)),
@@ -108,9 +110,16 @@ ReloadReport Reloader::take(Attempt attempt) {
     report.has_changed = target != report.version;
   }
   std::shared_ptr<const Serving> next = check(attempt, report);
+  if (next != nullptr) {
+    if (const auto prepared = prepare_(*next->policy); !prepared) {
+      report.errors.push_back(prepared.error().message);
+      next = nullptr;
+    }
+  }
   // What cannot be recorded is not done.
   if (const auto told = record(attempt, report, target); !told) {
     report.errors.push_back("the audit log cannot record it: " + told.error().message);
+    if (next != nullptr) (void)prepare_(*serving_->policy);
     next = nullptr;
   }
   if (next == nullptr) {

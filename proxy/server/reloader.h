@@ -32,11 +32,13 @@ class Reloader {
     MetricsRegistry& metrics;
     const std::string& config_file;
   };
+  // What a policy needs of the machine (an admin address); an error refuses it.
+  using Prepare = std::function<Result<void>(const PolicySnapshot&)>;
   using Adopt = std::function<void(std::shared_ptr<const Serving>)>;
 
   // `serving` is in force, and `loaded` is what it came from. `adopt` hands the next one over.
   Reloader(const Parts& parts, std::string history_directory,
-           std::shared_ptr<const Serving> serving, LoadResult loaded, Adopt adopt);
+           std::shared_ptr<const Serving> serving, LoadResult loaded, Prepare prepare, Adopt adopt);
 
   // The files on the disk. A refusal changes nothing; either way there is an audit record.
   ReloadReport reload(const PolicyAsk& ask);
@@ -69,6 +71,7 @@ class Reloader {
   void tellIfWeakerThanLast();
 
   const Parts parts_;
+  const Prepare prepare_;
   const Adopt adopt_;
   std::shared_ptr<const Serving> serving_;
   PolicyHistory history_;

@@ -156,6 +156,7 @@ void Server::startWorkers(LoadResult loaded) {
   reloader_ = std::make_unique<Reloader>(
       Reloader::Parts{loop_, tools_, random_, *audit_, metrics_, options_.config_file},
       historyDirectory(serving_->policy->server()), serving_, std::move(loaded),
+      [this](const PolicySnapshot& next) { return admin_->moveTo(next.server().admin); },
       [this](std::shared_ptr<const Serving> next) { adopt(std::move(next)); });
   for (const std::string& listener : listening_) LOG(INFO) << "listening on " << listener;
   LOG(INFO) << "policy " << serving_->policy->version() << " in force, " << workers_.size()

@@ -7,6 +7,7 @@ import shutil
 import socket
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 from harness import (PLAIN_BINARY, Case, Reader, Message, answer, certificates, plain_config,
@@ -126,14 +127,36 @@ class Downgrade(ReloadCase):
         proxy = self.edgehold(config)
         config["workers"] = 1
         config["state"]["directory"] = "@DIR@/elsewhere"
-        config["admin"]["address"] = "127.0.0.1:1"
+        config["admin"]["socket"] = "@DIR@/other.sock"
         proxy.configure(config)
         for body in ({}, {"allow_downgrade": True}):
             refused = self.line(proxy).reload(**body)
             self.assertEqual(refused.status, 409)
             told = refused.json()["errors"][0]
-            for field in ("`workers`", "`state.directory`", "`admin.address`"):
+            for field in ("`workers`", "`state.directory`", "`admin.socket`"):
                 self.assertIn(field, told)
+
+    def test_wider_admin_address_needs_the_flag_and_then_listens(self):
+        config = guarded(self.upstream())
+        proxy = self.edgehold(config)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            config["admin"]["address"] = "127.0.0.1:%d" % port
+            proxy.configure(config)
+            refused = self.line(proxy).reload()
+            self.assertEqual(refused.status, 409)
+            self.assertIn("weaker: admin.address: opens", "\n".join(refused.json()["errors"]))
+            refused = self.line(proxy).reload(allow_downgrade=True)
+            self.assertEqual(refused.status, 409)
+            self.assertIn("admin.address", refused.json()["errors"][0])
+        self.assertEqual(self.line(proxy).reload(allow_downgrade=True).status, 200)
+        with urllib.request.urlopen("http://127.0.0.1:%d/livez" % port, timeout=5) as answer:
+            self.assertEqual(answer.status, 200)
+        del config["admin"]["address"]
+        proxy.configure(config)
+        self.assertEqual(self.line(proxy).reload().status, 200)
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
 
     def test_restart_with_a_weaker_file_starts_and_says_so(self):
         config = guarded(self.upstream())

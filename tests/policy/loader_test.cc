@@ -561,7 +561,6 @@ TEST_F(LoaderTest, LetsOnlyAStartChangeSocketsThreadsIdentityAndStores) {
       {"audit: {path: /y}", "`audit.path`"},
       {"audit: {durability: disk}", "`audit.durability`"},
       {"admin: {socket: /z}", "`admin.socket`"},
-      {"admin: {address: \"127.0.0.1:9901\"}", "`admin.address`"},
       // What lies in the directory moves with it.
       {"state: {directory: /x}", "`admin.socket`, `state.directory`, `audit.path`"},
   };
@@ -573,7 +572,8 @@ TEST_F(LoaderTest, LetsOnlyAStartChangeSocketsThreadsIdentityAndStores) {
   }
   const char* const kReloadable =
       "timeouts: {head: 1s}\nreload: {watch: true}\ntrusted_proxies: [10.0.0.0/8]\n"
-      "audit: {rotate: {size: 1MiB}}\nlimits: {connections: 9}\n";
+      "audit: {rotate: {size: 1MiB}}\nlimits: {connections: 9}\n"
+      "admin: {address: \"127.0.0.1:9901\"}\n";
   EXPECT_TRUE(checkReloadable(*running, *load(base + kReloadable).snapshot));
 }
 
