@@ -1,17 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// lua_rules {directory: rules, body: true, budgets: {instructions, memory, wall}}: the operator's
-// own rules. A rule that fails is an error (deny, unless `on_error` says else); a hold becomes a
-// wish that approval_hold grants. Asked again on a release: what it then wants held has been held.
-// Thread: any (immutable); the Lua states are the workers'.
+// lua_rules {directory: rules, body: true, budgets: {instructions, memory, wall},
+// quarantine: {after, for}}: the operator's own rules. A rule that fails is an error (deny, unless
+// `on_error` says else); a hold becomes a wish that approval_hold grants. Asked again on a release:
+// what it then wants held has been held. Thread: any (immutable); the Lua states are the workers'.
 #include <utility>
 
 #include "filters/filters.h"
 #include "filters/value_source.h"
 #include "lua/runtime/rule_engine.h"
 #include "proxy/base/limits.h"
+#include "proxy/base/loop.h"
+#include "proxy/state/counters.h"
 
 namespace edgehold {
 namespace {
+
+// What rules remember: rates among the counters of the process, under each rule's own name.
+class CounterMemory final : public RuleMemory {
+ public:
+  CounterMemory(Exchange& exchange, Services& services)
+      : exchange_(exchange), counters_(services.counters), loop_(services.loop) {}
+
+  Taken take(std::string_view rule, std::string_view key, const Rate& rate) override {
+    // What is released now was counted when its request came.
+    if (exchange_.is_release) return {true, rate.tokens};
+    const std::string terms =
+        std::to_string(rate.tokens) + "/" + std::to_string(rate.period.count());
+    const CounterKey counter = counters_.key({"lua_rules", rule, terms, key});
+    const GcraSpec spec = GcraSpec::per(rate.tokens, rate.period, rate.tokens);
+    const Instant now = loop_.clock().now();
+    const RateResult result = exchange_.is_shadow ? counters_.peekTokens(counter, spec, 1, now)
+                                                  : counters_.takeTokens(counter, spec, 1, now);
+    return {result.is_allowed, result.remaining};
+  }
+
+ private:
+  Exchange& exchange_;
+  Counters& counters_;
+  Loop& loop_;
+};
 
 class LuaRules final : public Filter {
  public:
@@ -25,7 +52,8 @@ class LuaRules final : public Filter {
   // On the body even where none is needed: facts are complete only now.
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
     RuleEngine& engine = services.rules.engineFor(rules_);
-    Result<RuleVerdict> verdict = engine.evaluate(exchange, services.json);
+    CounterMemory memory(exchange, services);
+    Result<RuleVerdict> verdict = engine.evaluate(exchange, services.json, &memory);
     if (!verdict) {
       exchange.failed_rule = engine.failedRule();
       return std::move(verdict).error();
@@ -51,22 +79,36 @@ class LuaRules final : public Filter {
 };
 
 RuleBudgets readBudgets(ConfigReader& config) {
-  constexpr std::uint64_t kInstructionsCeiling = 100'000'000;
-  constexpr std::size_t kMemoryCeiling = 256 * 1024 * 1024;
-  constexpr Duration kWallCeiling = std::chrono::seconds(1);
   RuleBudgets budgets;
   auto reader = config.child("budgets");
   if (!reader) return budgets;
   budgets.instructions =
-      reader->number("instructions", budgets.instructions, 1'000, kInstructionsCeiling);
-  budgets.memory_bytes = reader->bytes("memory", budgets.memory_bytes, kMemoryCeiling);
+      reader->number("instructions", budgets.instructions, 1'000, limits::kRuleInstructionsMax);
+  budgets.memory_bytes = reader->bytes("memory", budgets.memory_bytes, limits::kRuleMemoryBytesMax);
+  if (budgets.memory_bytes < limits::kRuleMemoryBytesMin) {
+    reader->reject("memory", "must be at least `64KiB`");
+  }
   budgets.wall = reader->duration("wall", budgets.wall);
-  if (budgets.wall <= Duration::zero() || budgets.wall > kWallCeiling) {
+  if (budgets.wall <= Duration::zero() || budgets.wall > limits::kRuleWallMax) {
     reader->reject("wall",
                    "must be more than 0 and at most `1s`: a worker serves nobody meanwhile");
   }
   reader->finish();
   return budgets;
+}
+
+RuleQuarantine readQuarantine(ConfigReader& config) {
+  RuleQuarantine quarantine;
+  auto reader = config.child("quarantine");
+  if (!reader) return quarantine;
+  quarantine.after = static_cast<std::uint32_t>(
+      reader->number("after", quarantine.after, 1, limits::kRuleQuarantineAfterMax));
+  quarantine.cooling = reader->duration("for", quarantine.cooling);
+  if (quarantine.cooling <= Duration::zero() || quarantine.cooling > limits::kRuleQuarantineMax) {
+    reader->reject("for", "must be more than 0 and at most `24h`");
+  }
+  reader->finish();
+  return quarantine;
 }
 
 // Every rule file of the directory, through the policy's files: what acts is in its hash.
@@ -86,6 +128,7 @@ Result<std::vector<RuleSource>> readSources(const std::string& directory, Policy
 std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& build) {
   const std::string directory = config.requiredText("directory");
   const RuleBudgets budgets = readBudgets(config);
+  const RuleQuarantine quarantine = readQuarantine(config);
   const bool needs_body = config.boolean("body", true);
   if (needs_body) requireWholeBody(config, "body", build);
   config.finish();
@@ -99,7 +142,7 @@ std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& buil
     config.reject("directory", "holds no rule file");
     return nullptr;
   }
-  auto rules = RuleSet::fromSources(*std::move(sources), budgets);
+  auto rules = RuleSet::fromSources(*std::move(sources), budgets, quarantine);
   if (!rules) {
     config.reject("directory", rules.error().message);
     return nullptr;

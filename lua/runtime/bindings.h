@@ -22,13 +22,15 @@ struct RuleVerdict {
   std::optional<std::chrono::seconds> ttl;  // of a hold; nothing: the operator's default
 };
 
-// Sets the globals allow deny hold set_fact tag now ip json regex. REQUIRES: openSandbox().
+// Sets the globals allow deny hold set_fact tag now ip json state regex. REQUIRES: openSandbox().
 void openBindings(LuaState& state);
 // The parts of it, each a file.
 void openVerdicts(LuaState& state);
 void openRequests(LuaState& state);
 void openJson(LuaState& state);
 void openValues(LuaState& state);
+void openMemory(LuaState& state);
+void openRegex(LuaState& state);
 
 // Pushes the `request` object of the call under way. REQUIRES: not metered.
 void pushRequest(lua_State* raw);

@@ -158,6 +158,7 @@ int queryIndex(lua_State* raw) {
 int clientIndex(lua_State* raw) {
   const ClientFacts& client = callOf(raw).exchange.client;
   const std::string_view key = keyOf(raw);
+  LuaState::of(raw).charge(8);  // an address is written anew each time
   if (key == "ip") {
     pushText(raw, client.address.toString());
   } else if (key == "peer_ip") {
@@ -219,8 +220,17 @@ std::string_view checkShortText(lua_State* raw, int index, const char* function)
   return {text, length};
 }
 
+// What a fact or tag costs: its text is kept until the exchange is over, beyond the rule's memory.
+constexpr std::uint64_t kKeptTextUnits = 64;
+
+// Keeps `value` in `kept` unless it stands there already.
+void keep(Exchange& exchange, std::string_view& kept, std::string_view value) {
+  if (kept != value) kept = exchange.keepFact(value);
+}
+
 // set_fact("action", "mass_send")
 int setFact(lua_State* raw) {
+  LuaState::of(raw).charge(kKeptTextUnits);
   Exchange& exchange = currentCall(raw).exchange;
   const FactName* const fact = factNamed(checkShortText(raw, 1, "set_fact"));
   if (fact == nullptr || !fact->is_settable) {
@@ -228,12 +238,13 @@ int setFact(lua_State* raw) {
   }
   const std::string_view value = checkShortText(raw, 2, "set_fact");
   // A shadow only says what it would have said.
-  if (!exchange.is_shadow) exchange.facts.*(fact->value) = exchange.keepFact(value);
+  if (!exchange.is_shadow) keep(exchange, exchange.facts.*(fact->value), value);
   return 0;
 }
 
 // tag("campaign", "spring")
 int tag(lua_State* raw) {
+  LuaState::of(raw).charge(kKeptTextUnits);
   Exchange& exchange = currentCall(raw).exchange;
   const std::string_view name = checkShortText(raw, 1, "tag");
   const std::string_view value = checkShortText(raw, 2, "tag");
@@ -245,7 +256,7 @@ int tag(lua_State* raw) {
   }
   if (exchange.is_shadow) return 0;
   if (found != tags.end()) {
-    found->second = exchange.keepFact(value);
+    keep(exchange, found->second, value);
   } else {
     tags.emplace_back(exchange.keepFact(name), exchange.keepFact(value));
   }
@@ -412,6 +423,8 @@ void openBindings(LuaState& state) {
   openRequests(state);
   openJson(state);
   openValues(state);
+  openMemory(state);
+  openRegex(state);
 }
 
 }  // namespace edgehold

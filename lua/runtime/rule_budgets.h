@@ -19,6 +19,12 @@ struct RuleBudgets {
   Duration wall = limits::kRuleWallDefault;
 };
 
+// When a rule that spends its budget is not run any more, and for how long.
+struct RuleQuarantine {
+  std::uint32_t after = limits::kRuleQuarantineAfterDefault;  // calls in a row, over all workers
+  Duration cooling = limits::kRuleQuarantineDefault;          // then one call tries it
+};
+
 // What running the files of a rule set for the first time may use up.
 inline constexpr RuleBudgets kRuleLoadBudgets{.instructions = 1'000'000,
                                               .memory_bytes = 32 * 1024 * 1024,

@@ -5,8 +5,11 @@
 // Thread: one loop.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
+#include "lua/runtime/rule_memory.h"
 #include "lua/runtime/state.h"
 #include "proxy/base/json.h"
 #include "proxy/exchange/exchange.h"
@@ -17,6 +20,9 @@ struct RuleCall {
   Exchange& exchange;
   JsonPool& json;
   std::uint64_t generation;
+  RuleMemory* memory = nullptr;  // null: there is none here
+  std::string_view rule{};       // whose check is running
+  std::size_t memory_uses = 0;   // of that rule, so far
   bool was_json_asked = false;
 };
 

@@ -10,23 +10,33 @@
 namespace edgehold {
 namespace {
 
-// A state that keeps this part of its budget after a full collection is thrown away.
+// A state that keeps this part of its budget after a spent one is thrown away.
 constexpr std::size_t kKeptPart = 4;
+// Between calls, garbage is collected past so much of the budget, and half of it kept is too much.
+constexpr std::size_t grownMax(const RuleBudgets& budgets) { return budgets.memory_bytes / 4 * 3; }
+constexpr std::size_t keptMax(const RuleBudgets& budgets) { return budgets.memory_bytes / 2; }
 
 }  // namespace
 
-RuleEngine::RuleEngine(const RuleSet& rules, const Clock& clock) : rules_(rules), clock_(clock) {
+RuleEngine::RuleEngine(const RuleSet& rules, const Clock& clock, RuleWatch* watch)
+    : rules_(rules), clock_(clock) {
   costs_.resize(rules.ids().size());
-  for (std::size_t i = 0; i < costs_.size(); ++i) costs_[i].rule = rules.ids()[i];
+  for (std::size_t i = 0; i < costs_.size(); ++i) {
+    costs_[i].rule = rules.ids()[i];
+    if (watch == nullptr) continue;
+    records_.push_back(watch->recordOf(rules.ids()[i], rules.identities()[i]));
+  }
 }
 
-Result<RuleVerdict> RuleEngine::evaluate(Exchange& exchange, JsonPool& json) {
+Result<RuleVerdict> RuleEngine::evaluate(Exchange& exchange, JsonPool& json, RuleMemory* memory) {
   failed_ = {};
+  if (program_ != nullptr) checkKept();
   if (program_ == nullptr) {
     TRY_ASSIGN(program_, RuleProgram::compile(rules_.sources(), clock_));
+    kept_bytes_.assign(costs_.size(), 0);
   }
   LuaState& state = program_->state();
-  RuleCall call{exchange, json, ++generation_};
+  RuleCall call{exchange, json, ++generation_, memory};
   state.rule_call = &call;
   pushRequest(state.raw());
   Result<RuleVerdict> verdict = runAll(exchange);
@@ -40,7 +50,7 @@ Result<RuleVerdict> RuleEngine::evaluate(Exchange& exchange, JsonPool& json) {
 Result<RuleVerdict> RuleEngine::runAll(Exchange& exchange) {
   RuleVerdict first_hold;
   for (std::size_t i = 0; i < rules_.ids().size(); ++i) {
-    Result<RuleVerdict> verdict = run(i, exchange);
+    Result<RuleVerdict> verdict = runWatched(i, exchange);
     if (!verdict) {
       failed_ = rules_.ids()[i];
       return fail(verdict.error().within("rule `" + rules_.ids()[i] + "`"));
@@ -53,14 +63,43 @@ Result<RuleVerdict> RuleEngine::runAll(Exchange& exchange) {
   return first_hold;
 }
 
+Result<RuleVerdict> RuleEngine::runWatched(std::size_t index, Exchange& exchange) {
+  if (keeper_ == index) {
+    keeper_.reset();
+    if (!records_.empty()) {
+      records_[index]->ended(RuleRecord::Permit::kRun, true, rules_.quarantine(), clock_.now());
+    }
+    ++costs_[index].errors;
+    return fail(Reason::kRuleBudgetExceeded,
+                "the memory budget is spent by what it kept from call to call");
+  }
+  if (records_.empty()) return run(index, exchange);
+  RuleRecord& record = *records_[index];
+  const RuleQuarantine& terms = rules_.quarantine();
+  // The usual case needs no clock.
+  RuleRecord::Permit permit = RuleRecord::Permit::kRun;
+  if (record.isQuarantined()) permit = record.ask(terms, clock_.now());
+  if (permit == RuleRecord::Permit::kRefused) {
+    return fail(Reason::kRuleQuarantined, "in quarantine: it spent its budget too often");
+  }
+  Result<RuleVerdict> verdict = run(index, exchange);
+  const bool was_over_budget = !verdict && verdict.error().reason == Reason::kRuleBudgetExceeded;
+  record.ended(permit, was_over_budget, terms, was_over_budget ? clock_.now() : Instant{});
+  return verdict;
+}
+
 Result<RuleVerdict> RuleEngine::run(std::size_t index, Exchange& exchange) {
   LuaState& state = program_->state();
   lua_State* const raw = state.raw();
   lua_rawgeti(raw, LUA_REGISTRYINDEX, program_->rules()[index].check);
   lua_pushvalue(raw, 1);
+  state.rule_call->rule = rules_.ids()[index];
+  state.rule_call->memory_uses = 0;
+  const auto grown_before = static_cast<std::int64_t>(state.growth());
   state.begin(rules_.budgets());
   const Result<void> called = state.call(1, 1);
   const LuaState::Usage usage = state.end();
+  kept_bytes_[index] += static_cast<std::int64_t>(state.growth()) - grown_before;
   Result<RuleVerdict> verdict = called ? readVerdict(raw) : fail(called.error());
   if (verdict && verdict->kind != RuleVerdict::Kind::kAllow) {
     verdict->rule = rules_.ids()[index];
@@ -94,6 +133,17 @@ void RuleEngine::cleanUp() {
   if (program_->state().collect() > rules_.budgets().memory_bytes / kKeptPart) program_.reset();
 }
 
+// A rule pays for what it makes, not for what other calls left behind. What is kept from call to
+// call (an upvalue that grows) is over the budget too, but each call is within it: the rule that
+// made the state grow most is refused once, and the state starts afresh.
+void RuleEngine::checkKept() {
+  if (program_->state().growth() <= grownMax(rules_.budgets())) return;
+  if (program_->state().collect() <= keptMax(rules_.budgets())) return;
+  const auto most = std::max_element(kept_bytes_.begin(), kept_bytes_.end());
+  keeper_ = static_cast<std::size_t>(most - kept_bytes_.begin());
+  program_.reset();
+}
+
 RuleEngine& RuleEngines::engineFor(const std::shared_ptr<const RuleSet>& rules) {
   CHECK(rules != nullptr);
   for (Entry& entry : entries_) {
@@ -101,7 +151,7 @@ RuleEngine& RuleEngines::engineFor(const std::shared_ptr<const RuleSet>& rules) 
   }
   // A set that is new here is the sign of a reload: what it replaced may be gone.
   sweep();
-  entries_.push_back({rules.get(), rules, std::make_unique<RuleEngine>(*rules, clock_)});
+  entries_.push_back({rules.get(), rules, std::make_unique<RuleEngine>(*rules, clock_, &watch_)});
   return *entries_.back().engine;
 }
 

@@ -7,17 +7,19 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "lua/runtime/bindings.h"
+#include "lua/runtime/rule_memory.h"
 #include "lua/runtime/rule_program.h"
 #include "lua/runtime/rule_set.h"
+#include "lua/runtime/rule_watch.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/json.h"
 #include "proxy/base/result.h"
 #include "proxy/exchange/exchange.h"
-#include "proxy/exchange/services.h"
 
 namespace edgehold {
 
@@ -36,12 +38,14 @@ struct RuleCost {
 
 class RuleEngine {
  public:
-  // `clock` must move while a rule runs (SystemClock). REQUIRES: both outlive the engine.
-  RuleEngine(const RuleSet& rules, const Clock& clock);
+  // `clock` must move while a rule runs (SystemClock). `watch`: null where a rule is to run however
+  // often it fails (tests). REQUIRES: all outlive the engine.
+  RuleEngine(const RuleSet& rules, const Clock& clock, RuleWatch* watch = nullptr);
 
-  // Facts and tags that rules set are in exchange.facts afterwards (not in shadow mode). Errors:
-  // kRuleFailed, kRuleBudgetExceeded; failedRule() is the rule at fault.
-  Result<RuleVerdict> evaluate(Exchange& exchange, JsonPool& json);
+  // Facts and tags that rules set are in exchange.facts afterwards (not in shadow mode). `memory`:
+  // null where rules may not use `state`. Errors: kRuleFailed, kRuleBudgetExceeded,
+  // kRuleQuarantined; failedRule() is the rule at fault.
+  Result<RuleVerdict> evaluate(Exchange& exchange, JsonPool& json, RuleMemory* memory = nullptr);
 
   // Of the last evaluate() that failed; lives with the rule set.
   std::string_view failedRule() const { return failed_; }
@@ -50,9 +54,11 @@ class RuleEngine {
 
  private:
   Result<RuleVerdict> runAll(Exchange& exchange);
+  Result<RuleVerdict> runWatched(std::size_t index, Exchange& exchange);
   Result<RuleVerdict> run(std::size_t index, Exchange& exchange);
   void account(std::size_t index, const LuaState::Usage& usage, const Result<RuleVerdict>& verdict);
   void cleanUp();
+  void checkKept();
 
   const RuleSet& rules_;
   const Clock& clock_;
@@ -60,23 +66,22 @@ class RuleEngine {
   std::uint64_t generation_ = 0;
   std::string_view failed_;
   std::vector<RuleCost> costs_;
+  std::vector<std::shared_ptr<RuleRecord>> records_;  // of each rule; empty: not watched
+  std::vector<std::int64_t> kept_bytes_;  // by each rule since the state is new, garbage included
+  std::optional<std::size_t> keeper_;     // a rule that is to be told that it keeps too much
 };
 
 // A worker's engines, one for each rule set in use.
 class RuleEngines {
  public:
-  explicit RuleEngines(const Clock& clock) : clock_(clock) {}
+  // REQUIRES: both outlive the engines.
+  RuleEngines(const Clock& clock, RuleWatch& watch) : clock_(clock), watch_(watch) {}
   RuleEngines(const RuleEngines&) = delete;
   RuleEngines& operator=(const RuleEngines&) = delete;
 
   // The engine of `rules`, made on first use. Dropped some time after the set is gone. The
   // reference is good for the call.
   RuleEngine& engineFor(const std::shared_ptr<const RuleSet>& rules);
-
-  Result<RuleVerdict> evaluate(const std::shared_ptr<const RuleSet>& rules, Exchange& exchange,
-                               Services& services) {
-    return engineFor(rules).evaluate(exchange, services.json);
-  }
 
   // Drops the engines of sets that are gone.
   void sweep();
@@ -98,6 +103,7 @@ class RuleEngines {
   };
 
   const Clock& clock_;
+  RuleWatch& watch_;
   std::vector<Entry> entries_;  // few: one per live rule set
 };
 

@@ -75,7 +75,11 @@ RuleProgram::RuleProgram(const Clock& clock) : state_(clock) {
 
 Result<RuleProgram::Rule> RuleProgram::read(const RuleSource& source) {
   TRY(loadChunk(state_, source.file, source.text));
-  TRY(state_.call(0, 1));
+  if (auto ran = state_.call(0, 1); !ran) {
+    // Spent memory has no place, and an error that is no text none either.
+    if (ran.error().message.starts_with(source.file + ":")) return fail(ran.error());
+    return fail(ran.error().within(source.file));
+  }
   Rule rule;
   lua_State* const raw = state_.raw();
   lua_pushcfunction(raw, &readRule);

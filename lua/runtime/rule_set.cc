@@ -41,6 +41,12 @@ std::string hashOf(const std::vector<RuleSource>& sources) {
   return hexEncode(digest.finish().view());
 }
 
+// Another budget makes it another rule: what was too little may be enough.
+std::string identityOf(const RuleSource& source, const RuleBudgets& budgets) {
+  return std::to_string(budgets.instructions) + " " + std::to_string(budgets.memory_bytes) + " " +
+         std::to_string(budgets.wall.count()) + " " + hashOf({source});
+}
+
 }  // namespace
 
 Result<std::vector<RuleSource>> readRuleFiles(const std::string& directory,
@@ -81,7 +87,8 @@ Result<std::shared_ptr<const RuleSet>> RuleSet::load(const std::string& director
 }
 
 Result<std::shared_ptr<const RuleSet>> RuleSet::fromSources(std::vector<RuleSource> sources,
-                                                            const RuleBudgets& budgets) {
+                                                            const RuleBudgets& budgets,
+                                                            const RuleQuarantine& quarantine) {
   if (sources.size() > limits::kRuleFilesMax) {
     return fail(Reason::kRuleFailed,
                 "more than " + std::to_string(limits::kRuleFilesMax) + " rule files");
@@ -91,9 +98,13 @@ Result<std::shared_ptr<const RuleSet>> RuleSet::fromSources(std::vector<RuleSour
   // make_shared cannot reach the private constructor.
   std::shared_ptr<RuleSet> rules(new RuleSet);
   for (const RuleProgram::Rule& rule : program->rules()) rules->ids_.push_back(rule.id);
+  for (const RuleSource& source : sources) {
+    rules->identities_.push_back(identityOf(source, budgets));
+  }
   rules->hash_ = hashOf(sources);
   rules->sources_ = std::move(sources);
   rules->budgets_ = budgets;
+  rules->quarantine_ = quarantine;
   return std::shared_ptr<const RuleSet>(std::move(rules));
 }
 

@@ -29,12 +29,16 @@ class RuleSet {
                                                      const RuleBudgets& budgets = {});
   // The same from memory, in the given order.
   static Result<std::shared_ptr<const RuleSet>> fromSources(std::vector<RuleSource> sources,
-                                                            const RuleBudgets& budgets = {});
+                                                            const RuleBudgets& budgets = {},
+                                                            const RuleQuarantine& quarantine = {});
 
   const std::vector<RuleSource>& sources() const { return sources_; }
   // Of each source, in order.
   const std::vector<std::string>& ids() const { return ids_; }
+  // Of each rule: what tells it from every other one, and from itself before a change.
+  const std::vector<std::string>& identities() const { return identities_; }
   const RuleBudgets& budgets() const { return budgets_; }
+  const RuleQuarantine& quarantine() const { return quarantine_; }
   // SHA-256 over names and texts, in lower-case hexadecimal.
   const std::string& hash() const { return hash_; }
 
@@ -43,7 +47,9 @@ class RuleSet {
 
   std::vector<RuleSource> sources_;
   std::vector<std::string> ids_;
+  std::vector<std::string> identities_;
   RuleBudgets budgets_;
+  RuleQuarantine quarantine_;
   std::string hash_;
 };
 

@@ -8,6 +8,7 @@
 #include "lua/runtime/rule_engine.h"
 #include "lua/runtime/sandbox.h"
 #include "lua/runtime/stdlib.h"
+#include "lua/runtime/test_memory.h"
 #include "lua/runtime/test_request.h"
 #include "proxy/base/random.h"
 
@@ -20,6 +21,9 @@ constexpr std::string_view kTestSuffix = "_test.lua";
 constexpr RuleBudgets kTestFileBudgets{.instructions = 100'000'000,
                                        .memory_bytes = 64 * 1024 * 1024,
                                        .wall = std::chrono::seconds(20)};
+
+// A rule that only the clock can end must not keep a test run for ever; no honest one comes near.
+constexpr Duration kRuleWall = std::chrono::seconds(1);
 
 bool isTestFile(std::string_view name) {
   return name.size() > kTestSuffix.size() && name.ends_with(kTestSuffix) && name.front() != '.';
@@ -41,6 +45,7 @@ class TestFileRun {
     LuaState& state = program.state();
     pushNative(state.raw(), &TestFileRun::evaluate);
     pushNative(state.raw(), &TestFileRun::report);
+    pushNative(state.raw(), &TestFileRun::setState);
     openTestLibrary(state);
     state.rebase();
     state.begin(kTestFileBudgets);
@@ -68,8 +73,26 @@ class TestFileRun {
     TestFileRun& run = of(raw);
     Exchange exchange;
     fillExchange(raw, exchange);
-    pushAnswer(raw, exchange, run.engine_.evaluate(exchange, run.pool_));
+    run.memory_.setNow(exchange.started_wall.time_since_epoch());
+    const Instant before = run.clock_.now();
+    const auto verdict = run.engine_.evaluate(exchange, run.pool_, &run.memory_);
+    LuaState::of(raw).excuse(run.clock_.now() - before);
+    pushAnswer(raw, exchange, verdict);
     return 1;
+  }
+
+  // set_state(key, tokens): so many are left; set_state(): nothing was ever taken or set.
+  static int setState(lua_State* raw) {
+    if (lua_gettop(raw) == 0) {
+      of(raw).memory_.clear();
+      return 0;
+    }
+    std::size_t length = 0;
+    const char* const key = luaL_checklstring(raw, 1, &length);
+    const lua_Integer tokens = luaL_checkinteger(raw, 2);
+    luaL_argcheck(raw, tokens >= 0, 2, "a count of tokens expected");
+    of(raw).memory_.setLeft({key, length}, static_cast<std::uint64_t>(tokens));
+    return 0;
   }
 
   // report(name, passed, problem)
@@ -92,6 +115,7 @@ class TestFileRun {
   SystemClock clock_;
   SystemRandom random_;
   JsonPool pool_{random_};
+  TestMemory memory_;
   RuleEngine engine_;
   RuleTestReport& report_;
   std::string name_;
@@ -106,7 +130,7 @@ Result<std::shared_ptr<const RuleSet>> ruleOf(const RuleSet& rules, std::string_
                                   [&wanted](const RuleSource& s) { return s.file == wanted; });
   if (found == sources.end()) return fail("there is no rule file `" + wanted + "`");
   RuleBudgets budgets = rules.budgets();
-  budgets.wall = kTestFileBudgets.wall;
+  budgets.wall = kRuleWall;
   return RuleSet::fromSources({*found}, budgets);
 }
 

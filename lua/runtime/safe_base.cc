@@ -8,6 +8,11 @@
 namespace edgehold {
 namespace {
 
+// Raising, unwinding and catching an error costs some microseconds.
+constexpr std::uint64_t kCaughtErrorUnits = 100;
+// Formatting a number costs some tenths of one.
+constexpr std::uint64_t kNumberTextUnits = 16;
+
 int charged(lua_State* raw) {
   chargeArguments(raw);
   return lua_tocfunction(raw, lua_upvalueindex(1))(raw);
@@ -21,6 +26,7 @@ int protectedCall(lua_State* raw) {
   const int status = lua_pcall(raw, lua_gettop(raw) - 2, LUA_MULTRET, 0);
   LuaState::of(raw).rethrowIfSpent(status);
   if (status == LUA_OK) return lua_gettop(raw);
+  LuaState::of(raw).charge(kCaughtErrorUnits);
   lua_pushboolean(raw, 0);
   lua_insert(raw, -2);
   return 2;
@@ -41,9 +47,12 @@ int protectedCallWithHandler(lua_State* raw) {
   const int status = lua_pcall(raw, lua_gettop(raw) - 4, LUA_MULTRET, 0);
   LuaState::of(raw).rethrowIfSpent(status);
   if (status == LUA_OK) return lua_gettop(raw) - 2;
+  LuaState::of(raw).charge(kCaughtErrorUnits);
   lua_pushvalue(raw, 1);
   lua_insert(raw, -2);
-  LuaState::of(raw).rethrowIfSpent(lua_pcall(raw, 1, 1, 0));
+  const int handled = lua_pcall(raw, 1, 1, 0);
+  LuaState::of(raw).rethrowIfSpent(handled);
+  if (handled != LUA_OK) LuaState::of(raw).charge(kCaughtErrorUnits);
   lua_pushboolean(raw, 0);
   lua_insert(raw, -2);
   return 2;
@@ -51,14 +60,16 @@ int protectedCallWithHandler(lua_State* raw) {
 
 int toText(lua_State* raw) {
   luaL_checkany(raw, 1);
+  if (lua_type(raw, 1) == LUA_TNUMBER) LuaState::of(raw).charge(kNumberTextUnits);
   pushText(raw, 1);
   return 1;
 }
 
 }  // namespace
 
+// Texts also where numbers are wanted: turning megabytes of digits into one takes milliseconds.
 void chargeArguments(lua_State* raw) {
-  std::size_t bytes = 0;
+  std::size_t bytes = 8 * static_cast<std::size_t>(lua_gettop(raw));
   for (int i = lua_gettop(raw); i >= 1; --i) {
     if (lua_type(raw, i) == LUA_TSTRING) bytes += lua_rawlen(raw, i);
   }
@@ -92,13 +103,15 @@ void pushText(lua_State* raw, int index) {
 
 void setBaseFunctions(lua_State* raw) {
   luaL_requiref(raw, LUA_GNAME, &luaopen_base, 0);
-  for (const char* const name : {"assert", "error", "ipairs", "next", "pairs", "select", "type"}) {
+  for (const char* const name : {"assert", "error", "ipairs", "next", "pairs", "type"}) {
     lua_getfield(raw, -1, name);
     lua_setfield(raw, -3, name);
   }
-  chargeFunction(raw, "tonumber");
-  lua_getfield(raw, -1, "tonumber");
-  lua_setfield(raw, -3, "tonumber");
+  for (const char* const name : {"select", "tonumber"}) {
+    chargeFunction(raw, name);
+    lua_getfield(raw, -1, name);
+    lua_setfield(raw, -3, name);
+  }
   lua_pop(raw, 1);
   static constexpr luaL_Reg kFunctions[] = {{"pcall", &protectedCall},
                                             {"xpcall", &protectedCallWithHandler},
@@ -112,6 +125,18 @@ void pushMathLibrary(lua_State* raw) {
   for (const char* const name : {"random", "randomseed"}) {
     lua_pushnil(raw);
     lua_setfield(raw, -2, name);
+  }
+  // Each takes digits for a number, and max and min as many as there are arguments.
+  lua_pushnil(raw);
+  while (lua_next(raw, -2) != 0) {
+    if (lua_type(raw, -1) != LUA_TFUNCTION) {
+      lua_pop(raw, 1);
+      continue;
+    }
+    lua_pushcclosure(raw, &charged, 1);
+    lua_pushvalue(raw, -2);
+    lua_insert(raw, -2);
+    lua_rawset(raw, -4);  // an existing key: the walk goes on
   }
 }
 

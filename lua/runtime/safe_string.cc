@@ -141,6 +141,7 @@ void addReplacementText(lua_State* raw, luaL_Buffer& out, PatternMatcher& matche
     if (next == '%') {
       luaL_addchar(&out, '%');
     } else if (next == '0') {
+      LuaState::of(raw).chargeBytes(found.size());
       luaL_addlstring(&out, found.data(), found.size());
     } else if (next >= '1' && next <= '9') {
       matcher.pushCapture(next - '1', found.data(), found.data() + found.size());
@@ -238,6 +239,26 @@ int rep(lua_State* raw) {
   return lua_tocfunction(raw, lua_upvalueindex(1))(raw);
 }
 
+// What one conversion of `format` costs: digits of a double are worked out one by one, and %f may
+// want more than three hundred of them.
+std::uint64_t unitsOfConversion(char conversion) {
+  switch (conversion) {
+    case 'f':
+    case 'F':
+      return 600;
+    case 'a':
+    case 'A':
+    case 'e':
+    case 'E':
+    case 'g':
+    case 'G':
+    case 'q':
+      return 60;
+    default:
+      return 10;
+  }
+}
+
 // Lua's own format reads each argument once and refuses widths past two digits; what is left to
 // refuse are addresses (%p, and tables or functions as %s), which no verdict should depend on.
 int format(lua_State* raw) {
@@ -249,6 +270,7 @@ int format(lua_State* raw) {
     const std::size_t conversion = pattern.find_first_not_of("-+ #0123456789.", at + 1);
     if (conversion == std::string_view::npos) break;
     if (pattern[conversion] == 'p') return luaL_error(raw, "invalid conversion '%%p' to 'format'");
+    LuaState::of(raw).charge(unitsOfConversion(pattern[conversion]));
     at = conversion + 1;
   }
   for (int i = 2; i <= arguments; ++i) {
@@ -260,6 +282,39 @@ int format(lua_State* raw) {
     lua_replace(raw, i);
   }
   return lua_tocfunction(raw, lua_upvalueindex(1))(raw);
+}
+
+// utf8.char: each argument becomes a text of its own on the way.
+int utf8Char(lua_State* raw) {
+  chargeArguments(raw);
+  LuaState::of(raw).charge(4 * static_cast<std::uint64_t>(lua_gettop(raw)));
+  return lua_tocfunction(raw, lua_upvalueindex(1))(raw);
+}
+
+// The iterator of utf8.codes(text): Lua's own (upvalue 1), which skips over any number of
+// continuation bytes, so they are counted first. More than three in a row are no UTF-8.
+int nextCode(lua_State* raw) {
+  const std::string_view text = checkText(raw, 1);
+  const lua_Integer position = luaL_checkinteger(raw, 2);
+  LuaState::of(raw).charge(1);
+  if (position > 0 && static_cast<lua_Unsigned>(position) < text.size()) {
+    const std::string_view rest = text.substr(static_cast<std::size_t>(position), 4);
+    const bool is_run = rest.size() == 4 && std::all_of(rest.begin(), rest.end(), [](char c) {
+                          return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+                        });
+    if (is_run) return luaL_error(raw, "invalid UTF-8 code");
+  }
+  return lua_tocfunction(raw, lua_upvalueindex(1))(raw);
+}
+
+// utf8.codes(text [, lax])
+int utf8Codes(lua_State* raw) {
+  chargeArguments(raw);
+  lua_tocfunction(raw, lua_upvalueindex(1))(raw);  // iterator, text, 0
+  lua_pushvalue(raw, -3);
+  lua_pushcclosure(raw, &nextCode, 1);
+  lua_replace(raw, -4);
+  return 3;
 }
 
 void setBounded(lua_State* raw, const char* name, lua_CFunction function) {
@@ -304,7 +359,9 @@ void pushStringLibrary(lua_State* raw) {
 
 void pushUtf8Library(lua_State* raw) {
   luaL_requiref(raw, LUA_UTF8LIBNAME, &luaopen_utf8, 0);
-  for (const char* const name : {"char", "codepoint", "len", "offset"}) chargeFunction(raw, name);
+  for (const char* const name : {"codepoint", "len", "offset"}) chargeFunction(raw, name);
+  wrapBounded(raw, "char", &utf8Char);
+  wrapBounded(raw, "codes", &utf8Codes);
 }
 
 }  // namespace edgehold

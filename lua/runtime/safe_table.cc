@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "lua/runtime/safe_base.h"
 #include "lua/runtime/state.h"
 
 namespace edgehold {
@@ -23,8 +24,16 @@ std::uint64_t spanOf(lua_Integer first, lua_Integer last) {
   return span == UINT64_MAX ? span : span + 1;
 }
 
+// A table that may be written to. One with a metatable belongs to the rule API: these functions
+// write raw, which no metatable refuses.
+void checkWritable(lua_State* raw, int index) {
+  luaL_checktype(raw, index, LUA_TTABLE);
+  if (lua_getmetatable(raw, index) != 0) luaL_argerror(raw, index, "the rule API is read-only");
+}
+
 int insert(lua_State* raw) {
-  luaL_checktype(raw, 1, LUA_TTABLE);
+  checkWritable(raw, 1);
+  chargeArguments(raw);
   const lua_Integer end = lengthOf(raw, 1) + 1;
   lua_Integer position = end;
   const int arguments = lua_gettop(raw);
@@ -44,7 +53,8 @@ int insert(lua_State* raw) {
 }
 
 int remove(lua_State* raw) {
-  luaL_checktype(raw, 1, LUA_TTABLE);
+  checkWritable(raw, 1);
+  chargeArguments(raw);
   const lua_Integer length = lengthOf(raw, 1);
   lua_Integer position = luaL_optinteger(raw, 2, length);
   if (lua_gettop(raw) > 1) {
@@ -64,11 +74,12 @@ int remove(lua_State* raw) {
 
 int move(lua_State* raw) {
   luaL_checktype(raw, 1, LUA_TTABLE);
+  chargeArguments(raw);
   const lua_Integer first = luaL_checkinteger(raw, 2);
   const lua_Integer last = luaL_checkinteger(raw, 3);
   const lua_Integer to = luaL_checkinteger(raw, 4);
   const int target = lua_isnoneornil(raw, 5) ? 1 : 5;
-  luaL_checktype(raw, target, LUA_TTABLE);
+  checkWritable(raw, target);
   const std::uint64_t count = spanOf(first, last);
   LuaState::of(raw).charge(count);
   luaL_argcheck(raw, count < static_cast<std::uint64_t>(INT32_MAX), 3, "too many elements to move");
@@ -86,6 +97,7 @@ int move(lua_State* raw) {
 
 int concat(lua_State* raw) {
   luaL_checktype(raw, 1, LUA_TTABLE);
+  chargeArguments(raw);
   std::size_t separator_bytes = 0;
   const char* const separator = luaL_optlstring(raw, 2, "", &separator_bytes);
   const lua_Integer first = luaL_optinteger(raw, 3, 1);
@@ -120,6 +132,7 @@ int pack(lua_State* raw) {
 
 int unpack(lua_State* raw) {
   luaL_checktype(raw, 1, LUA_TTABLE);
+  chargeArguments(raw);
   const lua_Integer first = luaL_optinteger(raw, 2, 1);
   const lua_Integer last = luaL_optinteger(raw, 3, lengthOf(raw, 1));
   const std::uint64_t count = spanOf(first, last);
@@ -181,7 +194,7 @@ void siftDown(lua_State* raw, lua_Integer root, lua_Integer end) {
 
 // Heapsort: no recursion, never quadratic, and it ends whatever the order function answers.
 int sort(lua_State* raw) {
-  luaL_checktype(raw, 1, LUA_TTABLE);
+  checkWritable(raw, 1);
   if (!lua_isnoneornil(raw, 2)) luaL_checktype(raw, 2, LUA_TFUNCTION);
   lua_settop(raw, 2);
   const lua_Integer length = lengthOf(raw, 1);

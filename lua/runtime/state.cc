@@ -34,6 +34,7 @@ LuaState::~LuaState() {
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_bytes, std::size_t new_bytes) {
   LuaState& state = *static_cast<LuaState*>(self);
+  const bool is_text = block == nullptr && old_bytes == LUA_TSTRING;
   if (block == nullptr) old_bytes = 0;  // Lua passes a type tag then
   if (new_bytes == 0) {
     std::free(block);
@@ -41,7 +42,9 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_bytes, std::si
     state.large_blocks_ -= old_bytes >= kLargeBlockBytes ? 1 : 0;
     return nullptr;
   }
-  if (new_bytes > old_bytes && !state.mayGrow(new_bytes - old_bytes, new_bytes)) return nullptr;
+  if (new_bytes > old_bytes && !state.mayGrow({new_bytes - old_bytes, new_bytes, is_text})) {
+    return nullptr;
+  }
   void* const grown = std::realloc(block, new_bytes);
   CHECK(grown != nullptr) << "out of memory";
   state.used_bytes_ += new_bytes - old_bytes;
@@ -51,27 +54,51 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_bytes, std::si
   return grown;
 }
 
-// Must not raise: it runs inside Lua's own memory management. A refusal becomes Lua's memory error.
-bool LuaState::mayGrow(std::size_t growth, std::size_t block_bytes) {
+// Must not raise: it runs inside Lua's own memory management. A refusal becomes Lua's memory error;
+// a budget that is spent here ends the rule at its next instruction.
+bool LuaState::mayGrow(const Growth& growth) {
   if (!is_metered_) return true;
-  const std::size_t limit = base_bytes_ + budgets_.memory_bytes;
+  if (refused_bytes_ != 0 && refused_bytes_ != growth.block_bytes && spent_ == Spent::kNothing) {
+    spend(Spent::kMemory);
+  }
   if (spent_ != Spent::kNothing) {
-    return growth <= kErrorReserveBytes && used_bytes_ + growth <= limit + kErrorReserveBytes;
+    const std::size_t limit = base_bytes_ + budgets_.memory_bytes + kErrorReserveBytes;
+    return growth.bytes <= kErrorReserveBytes && used_bytes_ + growth.bytes <= limit;
   }
-  if (block_bytes >= kLargeBlockBytes && clock_.now() - started_ > budgets_.wall) {
-    spend(Spent::kWall);
-    return false;
-  }
-  if (used_bytes_ <= limit && growth <= limit - used_bytes_) {
-    was_refused_ = false;
-    if (block_bytes >= kLargeBlockBytes) setInterval(1);
+  if (!isRoomFor(growth)) return false;
+  if (growth.bytes >= kChargedBlockBytes) chargeGrowth(growth);
+  return true;
+}
+
+bool LuaState::isRoomFor(const Growth& growth) {
+  const std::size_t limit = base_bytes_ + budgets_.memory_bytes;
+  if (used_bytes_ <= limit && growth.bytes <= limit - used_bytes_) {
+    refused_bytes_ = 0;
     return true;
   }
-  // The first refusal makes Lua collect garbage and ask again.
-  ++refusals_;
-  if (was_refused_ || refusals_ >= kRefusalsMax) spend(Spent::kMemory);
-  was_refused_ = true;
+  // The first refusal makes Lua collect garbage and ask again, if there is time.
+  if (clock_.now() - started_ > budgets_.wall) {
+    spend(Spent::kWall);
+  } else if (refused_bytes_ != 0 || ++refusals_ >= kRefusalsMax) {
+    spend(Spent::kMemory);
+  }
+  refused_bytes_ = growth.block_bytes;
   return false;
+}
+
+// Whatever instruction or function makes them, bytes are charged here: a loop that doubles a text
+// is a few instructions and much work.
+void LuaState::chargeGrowth(const Growth& growth) {
+  addToAccount(growth.bytes / kBytesPerUnit);
+  if (instructions_ > budgets_.instructions) spend(Spent::kInstructions);
+  if (growth.is_text && growth.block_bytes > budgets_.memory_bytes / limits::kRuleTextPart) {
+    spend(Spent::kMemory);
+  }
+  if (growth.block_bytes < kLargeBlockBytes) return;
+  if (clock_.now() - started_ > budgets_.wall) spend(Spent::kWall);
+  if (growth.block_bytes <= largest_block_bytes_ || spent_ != Spent::kNothing) return;
+  largest_block_bytes_ = growth.block_bytes;
+  setInterval(intervalFor(largest_block_bytes_));
 }
 
 void LuaState::rebase() {
@@ -82,7 +109,13 @@ void LuaState::rebase() {
 
 std::size_t LuaState::collect() {
   lua_gc(raw_, LUA_GCCOLLECT);
-  return used_bytes_ - std::min(used_bytes_, base_bytes_);
+  return growth();
+}
+
+int LuaState::intervalFor(std::size_t block_bytes) {
+  if (block_bytes < kLargeBlockBytes) return kHookInterval;
+  const std::size_t looks = std::clamp<std::size_t>(kBytesPerLook / block_bytes, 1, kHookInterval);
+  return static_cast<int>(looks);
 }
 
 void LuaState::begin(const RuleBudgets& budgets) {
@@ -92,10 +125,11 @@ void LuaState::begin(const RuleBudgets& budgets) {
   units_to_wall_check_ = kUnitsPerWallCheck;
   begin_bytes_ = highest_bytes_ = used_bytes_;
   refusals_ = 0;
-  was_refused_ = false;
+  refused_bytes_ = 0;
   spent_ = Spent::kNothing;
   place_.clear();
-  setInterval(large_blocks_ > base_large_blocks_ ? 1 : kHookInterval);
+  if (large_blocks_ <= base_large_blocks_) largest_block_bytes_ = 0;
+  setInterval(intervalFor(largest_block_bytes_));
   is_metered_ = true;
 }
 
@@ -114,17 +148,15 @@ void LuaState::setInterval(int interval) {
 
 void LuaState::onCount(lua_State* raw, lua_Debug* /*activation*/) {
   LuaState& state = of(raw);
-  // With an interval of one the clock is asked every time: see kLargeBlockBytes.
-  if (state.interval_ == 1) state.units_to_wall_check_ = 0;
+  // With a shorter interval the clock is asked every time: see kLargeBlockBytes.
+  if (state.interval_ < kHookInterval) state.units_to_wall_check_ = 0;
   state.charge(static_cast<std::uint64_t>(state.interval_));
 }
 
 void LuaState::charge(std::uint64_t units) {
   if (!is_metered_) return;
   if (spent_ != Spent::kNothing) raiseSpent();
-  instructions_ = units > budgets_.instructions - std::min(instructions_, budgets_.instructions)
-                      ? budgets_.instructions + 1
-                      : instructions_ + units;
+  addToAccount(units);
   if (instructions_ > budgets_.instructions) {
     spend(Spent::kInstructions);
     raiseSpent();
@@ -140,16 +172,28 @@ void LuaState::charge(std::uint64_t units) {
   }
 }
 
+// No sum can overflow: past the budget all is the same.
+void LuaState::addToAccount(std::uint64_t units) {
+  const std::uint64_t left = budgets_.instructions - std::min(instructions_, budgets_.instructions);
+  instructions_ = units > left ? budgets_.instructions + 1 : instructions_ + units;
+}
+
 void LuaState::spend(Spent what) {
+  if (spent_ != Spent::kNothing) return;
   spent_ = what;
   // Should any Lua code still get to run, its first instruction is its last.
   setInterval(1);
 }
 
 void LuaState::rethrowIfSpent(int status) {
-  // Lua does not ask twice for all memory: a refusal may be final without having been counted so.
-  if (status == LUA_ERRMEM && spent_ == Spent::kNothing) spend(Spent::kMemory);
+  noteFinalRefusal(status);
   if (spent_ != Spent::kNothing) raiseSpent();
+}
+
+// Lua does not ask twice for all memory (a text under construction), and not every refusal comes
+// back as LUA_ERRMEM: whichever became an error is final.
+void LuaState::noteFinalRefusal(int status) {
+  if (status == LUA_ERRMEM || (status != LUA_OK && refused_bytes_ != 0)) spend(Spent::kMemory);
 }
 
 void LuaState::raiseSpent() {
@@ -174,8 +218,8 @@ void LuaState::notePlace() {
 Result<void> LuaState::call(int arguments, int results) {
   const int base = lua_gettop(raw_) - arguments - 1;
   const int status = lua_pcall(raw_, arguments, results, 0);
+  noteFinalRefusal(status);
   if (status == LUA_OK && spent_ == Spent::kNothing) return {};
-  if (status == LUA_ERRMEM && spent_ == Spent::kNothing) spend(Spent::kMemory);
   Error error{Reason::kRuleBudgetExceeded, {}};
   if (spent_ != Spent::kNothing) {
     error.message = spentMessage();

@@ -5,6 +5,7 @@
 // Thread: one loop.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,6 +14,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "lua/runtime/regex.h"
 #include "lua/runtime/rule_budgets.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
@@ -44,6 +46,8 @@ class LuaState {
   void rebase();
   // Collects all garbage; gives the growth since rebase() that is left.
   std::size_t collect();
+  // Since rebase(), garbage included.
+  std::size_t growth() const { return used_bytes_ - std::min(used_bytes_, base_bytes_); }
   // Between begin() and end() everything is charged to one call.
   void begin(const RuleBudgets& budgets);
   Usage end();
@@ -64,6 +68,8 @@ class LuaState {
   void excuse(Duration time) { started_ += time; }
   Instant now() const { return clock_.now(); }
 
+  RegexCache& regexes() { return regexes_; }
+
   // What the bindings look at; null while no rule checks a request.
   RuleCall* rule_call = nullptr;
 
@@ -72,17 +78,32 @@ class LuaState {
   static constexpr std::uint64_t kUnitsPerWallCheck = 500;
   static constexpr std::size_t kBytesPerUnit = 32;
   // Single instructions on a block of this size may be slow (comparing long texts, walking big
-  // tables). While there is one, the hook looks at the clock after every instruction.
-  static constexpr std::size_t kLargeBlockBytes = 64 * 1024;
+  // tables). While there is one, the hook looks at the clock whenever so many bytes may have been
+  // worked on.
+  static constexpr std::size_t kLargeBlockBytes = 16 * 1024;
+  static constexpr std::size_t kBytesPerLook = 1024 * 1024;
+  // Growth of less is not charged: making small objects costs about what its instruction does.
+  static constexpr std::size_t kChargedBlockBytes = 1024;
   // Refusing memory makes Lua collect all garbage, which takes milliseconds in a full state.
-  static constexpr int kRefusalsMax = 4;
+  static constexpr int kRefusalsMax = 2;
   // Past the limit there must still be room for the error that says so.
   static constexpr std::size_t kErrorReserveBytes = 16 * 1024;
 
+  struct Growth {
+    std::size_t bytes;
+    std::size_t block_bytes;  // of the whole block, grown
+    bool is_text;
+  };
+
   static void* allocate(void* self, void* block, std::size_t old_bytes, std::size_t new_bytes);
   static void onCount(lua_State* raw, lua_Debug* activation);
-  bool mayGrow(std::size_t growth, std::size_t block_bytes);
+  bool mayGrow(const Growth& growth);
+  bool isRoomFor(const Growth& growth);
+  void chargeGrowth(const Growth& growth);
+  void addToAccount(std::uint64_t units);
+  static int intervalFor(std::size_t block_bytes);
   void setInterval(int interval);
+  void noteFinalRefusal(int status);
   void spend(Spent what);
   [[noreturn]] void raiseSpent();
   void notePlace();
@@ -91,11 +112,13 @@ class LuaState {
 
   const Clock& clock_;
   lua_State* raw_ = nullptr;
+  RegexCache regexes_;
 
   std::size_t used_bytes_ = 0;
   std::size_t base_bytes_ = 0;
   std::size_t large_blocks_ = 0;
   std::size_t base_large_blocks_ = 0;
+  std::size_t largest_block_bytes_ = 0;  // of those met since there was none; 0: none is large
   int interval_ = 0;
 
   // Of the call under way.
@@ -107,7 +130,9 @@ class LuaState {
   std::size_t begin_bytes_ = 0;
   std::size_t highest_bytes_ = 0;
   int refusals_ = 0;
-  bool was_refused_ = false;  // the last growth was; a second refusal in a row is final
+  // The block that was refused last, until Lua has collected its garbage and asks for it again.
+  // Anything else that comes first means that the refusal became an error: then it is final.
+  std::size_t refused_bytes_ = 0;
   Spent spent_ = Spent::kNothing;
   std::string place_;  // `file:line` where it was spent
 };

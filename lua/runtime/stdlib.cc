@@ -12,6 +12,7 @@ namespace edgehold {
 namespace {
 
 constexpr std::string_view kTestModule = "test";
+constexpr int kTestNatives = 3;  // evaluate, report, set_state
 
 // The `arguments` values on top are passed to the module and popped.
 void openModule(LuaState& state, const StdlibModule& module, int arguments) {
@@ -34,7 +35,7 @@ void openStdlib(LuaState& state) {
 
 void openTestLibrary(LuaState& state) {
   for (const StdlibModule& module : stdlibModules()) {
-    if (module.name == kTestModule) openModule(state, module, 2);
+    if (module.name == kTestModule) openModule(state, module, kTestNatives);
   }
 }
 

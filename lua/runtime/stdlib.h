@@ -20,8 +20,8 @@ std::span<const StdlibModule> stdlibModules();
 
 // Sets the globals `match` and `time`. REQUIRES: openBindings(); not metered.
 void openStdlib(LuaState& state);
-// Sets the global `test`, for test files only, from the two functions on top: evaluate, report
-// (rule_tests.cc), which are popped. REQUIRES: openStdlib().
+// Sets the global `test`, for test files only, from the three functions on top: evaluate, report,
+// set_state (rule_tests.cc), which are popped. REQUIRES: openStdlib().
 void openTestLibrary(LuaState& state);
 
 }  // namespace edgehold

@@ -53,15 +53,30 @@ int pushTable(lua_State* raw, const char* name) {
   return lua_gettop(raw);
 }
 
+// Pops the value.
+void addHeader(lua_State* raw, Exchange& exchange, std::string_view name) {
+  const std::string_view value = keepTop(raw, exchange, "headers");
+  exchange.request.headers.add(Header{name, value, HeaderId::kOther});
+  lua_pop(raw, 1);
+}
+
+// A header is a text, or a list of texts for a field that comes several times.
 void fillHeaders(lua_State* raw, Exchange& exchange) {
   const int headers = pushTable(raw, "headers");
   lua_pushnil(raw);
   while (lua_next(raw, headers) != 0) {
     if (lua_type(raw, -2) != LUA_TSTRING) luaL_error(raw, "header names are texts");
     const std::string_view name = exchange.arena.copy(lua_tostring(raw, -2));
-    const std::string_view value = keepTop(raw, exchange, "headers");
-    exchange.request.headers.add(Header{name, value, HeaderId::kOther});
-    lua_pop(raw, 1);
+    if (lua_type(raw, -1) == LUA_TTABLE) {
+      const auto fields = static_cast<lua_Integer>(lua_rawlen(raw, -1));
+      for (lua_Integer i = 1; i <= fields; ++i) {
+        lua_rawgeti(raw, -1, i);
+        addHeader(raw, exchange, name);
+      }
+      lua_pop(raw, 1);
+    } else {
+      addHeader(raw, exchange, name);
+    }
   }
   lua_pop(raw, 1);
 }
@@ -121,10 +136,13 @@ void fillExchange(lua_State* raw, Exchange& exchange) {
   exchange.is_body_complete = true;
   request.body = body.empty() ? BodyLength::none() : BodyLength::known(body.size());
   fillFacts(raw, exchange);
+  exchange.request_id = takeText(raw, exchange, "id");
   const auto address = IpAddress::parse(takeText(raw, exchange, "ip"));
   if (!address) luaL_error(raw, "`client.ip` must be an IP address");
+  const auto peer = IpAddress::parse(takeText(raw, exchange, "peer_ip"));
+  if (!peer) luaL_error(raw, "`client.peer_ip` must be an IP address");
   exchange.client.address = *address;
-  exchange.client.peer.ip = *address;
+  exchange.client.peer.ip = *peer;
   exchange.client.is_secure = takeFlag(raw, "tls");
   exchange.client.is_trusted_peer = takeFlag(raw, "trusted");
   pushField(raw, 1, "unix");

@@ -78,6 +78,7 @@ std::chrono::minutes checkOffset(lua_State* raw, int index) {
 int nowAt(lua_State* raw) {
   const WallTime moment = currentCall(raw).exchange.started_wall;
   const std::chrono::minutes offset = checkOffset(raw, 1);
+  LuaState::of(raw).charge(40);
   lua_createtable(raw, 0, static_cast<int>(kTimeFields.size()));
   for (const char* const field : kTimeFields) {
     pushTimeField(raw, moment, offset, field);
@@ -107,7 +108,7 @@ int inCidr(lua_State* raw) {
   const auto address = IpAddress::parse(checkText(raw, 1));
   if (!address) return luaL_argerror(raw, 1, "an IP address expected");
   const auto network = Cidr::parse(checkText(raw, 2));
-  LuaState::of(raw).charge(4);
+  LuaState::of(raw).charge(16);
   if (!network) return luaL_error(raw, "ip.in_cidr: %s", network.error().message.c_str());
   lua_pushboolean(raw, network->contains(*address) ? 1 : 0);
   return 1;

@@ -2,13 +2,12 @@
 // allow(), deny(reason), hold{reason=, ttl=}: how a rule answers.
 // Thread: one loop.
 #include <cstring>
-#include <limits>
 #include <string>
 
 #include "lua/runtime/bindings.h"
+#include "lua/runtime/rule_duration.h"
 #include "lua/runtime/sandbox.h"
 #include "proxy/base/limits.h"
-#include "proxy/base/strings.h"
 
 namespace edgehold {
 namespace {
@@ -38,46 +37,10 @@ void pushVerdict(lua_State* raw, RuleVerdict::Kind kind, std::string_view reason
   lua_setmetatable(raw, -2);
 }
 
-// `15m`, `90s`, `2h`, `1d`; nothing for any other text.
-std::optional<std::int64_t> parseTtl(std::string_view text) {
-  if (text.size() < 2) return std::nullopt;
-  std::uint64_t unit = 0;
-  switch (text.back()) {
-    case 's':
-      unit = 1;
-      break;
-    case 'm':
-      unit = 60;
-      break;
-    case 'h':
-      unit = 60 * 60;
-      break;
-    case 'd':
-      unit = 24 * 60 * 60;
-      break;
-    default:
-      return std::nullopt;
-  }
-  const auto count = parseUnsigned(text.substr(0, text.size() - 1));
-  if (!count || *count > static_cast<std::uint64_t>(limits::kRuleHoldTtlMax.count())) {
-    return std::nullopt;
-  }
-  return static_cast<std::int64_t>(*count * unit);
-}
-
 std::int64_t checkTtl(lua_State* raw, int index) {
-  std::optional<std::int64_t> seconds;
-  if (lua_isinteger(raw, index) != 0) {
-    seconds = lua_tointeger(raw, index);
-  } else if (lua_type(raw, index) == LUA_TSTRING) {
-    std::size_t length = 0;
-    const char* const text = lua_tolstring(raw, index, &length);
-    seconds = parseTtl({text, length});
-  }
-  if (!seconds || *seconds <= 0 || *seconds > limits::kRuleHoldTtlMax.count()) {
-    luaL_error(raw, "hold: `ttl` must be seconds or a text like \"15m\", at most 7d");
-  }
-  return *seconds;
+  const auto ttl = readRuleDuration(raw, index, limits::kRuleHoldTtlMax);
+  if (!ttl) luaL_error(raw, "hold: `ttl` must be seconds or a text like \"15m\", at most 7d");
+  return ttl->count();
 }
 
 std::string_view checkReason(lua_State* raw, int index, const char* function) {

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The library of *_test.lua files: describe a request, let the real engine judge it, say what the
--- answer must be. `evaluate` and `report` come from the test runner.
+-- answer must be. The three natives come from the test runner.
 
-local evaluate, report = ...
+local evaluate, report, set_state = ...
 
 local test = {}
 
@@ -74,9 +74,37 @@ local function unix_seconds(moment)
   return ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
 end
 
+-- When requests come that do not say it themselves.
+local start = unix_seconds("2024-05-01T12:00:00Z")
+local clock = start
+
+-- Sets the clock, for the rest of the case: test.at "2024-05-01T22:30:00Z".
+function test.at(moment)
+  clock = unix_seconds(moment)
+end
+
+local units = { s = 1, m = 60, h = 60 * 60, d = 24 * 60 * 60 }
+
+-- Lets time pass: seconds, or a text like "10m".
+function test.advance(duration)
+  if type(duration) ~= "number" then
+    local count, unit = duration:match("^(%d+)([smhd])$")
+    if not count then error("`" .. duration .. "` is not a duration like 10m", 2) end
+    duration = tonumber(count) * units[unit]
+  end
+  clock = clock + duration
+end
+
+-- What `state` has left of each key: test.state { ["mail ann"] = 0 }. Without it, rates start whole
+-- in every case and run by the clock above.
+function test.state(left)
+  for key, tokens in pairs(left) do set_state(key, tokens) end
+end
+
 local fields = match.set {
-  "method", "path", "query", "host", "headers", "json", "body", "facts", "client", "time",
+  "method", "path", "query", "host", "headers", "json", "body", "facts", "client", "time", "id",
 }
+local client_fields = match.set { "ip", "peer_ip", "tls", "trusted" }
 
 -- What the engine answers: { verdict, rule, reason, ttl, error, facts, tags }.
 function test.check(request)
@@ -84,6 +112,10 @@ function test.check(request)
     if not fields[field] then error("a test request has no field `" .. tostring(field) .. "`", 2) end
   end
   local client = request.client or {}
+  for field in pairs(client) do
+    if not client_fields[field] then error("`client` has no field `" .. tostring(field) .. "`", 2) end
+  end
+  local ip = client.ip or "192.0.2.1"
   return evaluate {
     method = request.method or "POST",
     path = request.path or "/",
@@ -92,10 +124,12 @@ function test.check(request)
     headers = request.headers or {},
     body = request.body or (request.json ~= nil and encode(request.json)) or "",
     facts = request.facts or {},
-    ip = client.ip or "192.0.2.1",
+    id = request.id or "test",
+    ip = ip,
+    peer_ip = client.peer_ip or ip,
     tls = client.tls ~= false,
     trusted = client.trusted == true,
-    unix = unix_seconds(request.time or "2024-05-01T12:00:00Z"),
+    unix = request.time and unix_seconds(request.time) or clock,
   }
 end
 
@@ -140,8 +174,10 @@ function test.equal(actual, expected)
   end
 end
 
--- One case. Its name is a sentence about the rule.
+-- One case. Its name is a sentence about the rule. Time and state are as new.
 function test.case(name, body)
+  clock = start
+  set_state()
   local passed, problem = pcall(body)
   report(name, passed, passed and "" or tostring(problem))
 end

@@ -132,8 +132,26 @@ inline constexpr std::size_t kRuleFilesMax = 256;
 inline constexpr std::size_t kRuleIdBytesMax = 64;
 inline constexpr std::size_t kRuleReasonBytesMax = 256;
 inline constexpr auto kRuleHoldTtlMax = std::chrono::seconds(7 * 24h);
-inline constexpr std::size_t kRulePatternBytesMax = 1024;  // of regex.match
-inline constexpr std::size_t kRulePatternsMax = 64;        // kept compiled by one Lua state
+// A text that a rule makes may have this part of its memory: turning digits into a number, or
+// comparing, is one instruction that nothing interrupts.
+inline constexpr std::size_t kRuleTextPart = 4;
+inline constexpr std::uint64_t kRuleInstructionsMax = 100'000'000;
+inline constexpr std::size_t kRuleMemoryBytesMin = 64 * 1024;
+inline constexpr std::size_t kRuleMemoryBytesMax = 256 * 1024 * 1024;
+inline constexpr auto kRuleWallMax = 1s;  // a worker serves nobody meanwhile
+// Calls in a row, over all workers, after which a rule that spends its budget is not run any more.
+inline constexpr std::uint32_t kRuleQuarantineAfterDefault = 5;
+inline constexpr std::uint32_t kRuleQuarantineAfterMax = 10'000;
+inline constexpr auto kRuleQuarantineDefault = 60s;
+inline constexpr auto kRuleQuarantineMax = 24h;
+inline constexpr std::size_t kRulesWatchedMax = 4096;             // remembered over reloads
+inline constexpr std::size_t kRulePatternBytesMax = 1024;         // of regex.match
+inline constexpr std::size_t kRulePatternsMax = 64;               // kept compiled by one Lua state
+inline constexpr std::size_t kRulePatternMemoryMax = 128 * 1024;  // of each
+inline constexpr std::size_t kRuleStateCallsMax = 16;             // in one call of one rule
+inline constexpr std::size_t kRuleStateKeyBytesMax = 256;
+inline constexpr auto kRuleStatePeriodMax = 24h;
+inline constexpr std::uint64_t kRuleStateTokensMax = 1'000'000;
 
 // Configuration files.
 inline constexpr std::size_t kConfigBytesMax = 4 * 1024 * 1024;

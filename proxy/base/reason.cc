@@ -49,6 +49,7 @@ constexpr std::array<ReasonRow, kReasons> kRows = {{
     {Reason::kRuleDenied, "rule_denied", 403, "Refused by policy"},
     {Reason::kRuleFailed, "rule_failed", 500, "Policy could not be evaluated"},
     {Reason::kRuleBudgetExceeded, "rule_budget_exceeded", 500, "Policy could not be evaluated"},
+    {Reason::kRuleQuarantined, "rule_quarantined", 500, "Policy could not be evaluated"},
     {Reason::kFilterFailed, "filter_failed", 500, "Policy could not be evaluated"},
     {Reason::kReadOnlyMode, "read_only_mode", 503, "Read-only mode"},
     {Reason::kHoldNotFound, "hold_not_found", 404, "No such hold"},

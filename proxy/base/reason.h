@@ -49,6 +49,7 @@ enum class Reason : std::uint8_t {
   kRuleDenied,
   kRuleFailed,
   kRuleBudgetExceeded,
+  kRuleQuarantined,
   kFilterFailed,
   kReadOnlyMode,
   // What became of a hold.

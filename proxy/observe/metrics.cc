@@ -3,6 +3,7 @@
 // Thread: WorkerMetrics one loop writes, any reads; MetricsRegistry any (see metrics.h).
 #include "proxy/observe/metrics.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace edgehold {
@@ -33,7 +34,11 @@ void WorkerMetrics::rulesRan(std::string_view rule, const RuleRun& run) {
   RuleSeries& series = rules_.at(rule_cache_.slotOf(rule));
   series.calls.add(run.calls);
   series.errors.add(run.errors);
+  series.instructions.add(run.instructions);
   if (run.time.count() > 0) series.nanoseconds.add(static_cast<std::uint64_t>(run.time.count()));
+  const auto memory = static_cast<std::int64_t>(run.memory_bytes_max);
+  series.memory_bytes_max.set(std::max(series.memory_bytes_max.value(), memory));
+  series.nanoseconds_max.set(std::max(series.nanoseconds_max.value(), run.time_max.count()));
 }
 
 WorkerMetrics::UpstreamSeries& WorkerMetrics::upstream(std::string_view name) {

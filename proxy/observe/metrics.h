@@ -51,6 +51,9 @@ class alignas(kCacheLineBytes) WorkerMetrics {
     CounterCell calls;
     CounterCell errors;
     CounterCell nanoseconds;
+    CounterCell instructions;
+    GaugeCell nanoseconds_max;   // of one call
+    GaugeCell memory_bytes_max;  // of one call
   };
   struct UpstreamSeries {
     CounterCell connections;       // opened
@@ -71,7 +74,11 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   struct RuleRun {
     std::uint64_t calls = 0;
     std::uint64_t errors = 0;
+    std::uint64_t instructions = 0;
     Duration time{};
+    // Of one call, since the engine was made.
+    Duration time_max{};
+    std::size_t memory_bytes_max = 0;
   };
   void rulesRan(std::string_view rule, const RuleRun& run);
   // Look it up once per pool or upstream, not per request: the reference lasts.
@@ -129,6 +136,12 @@ class MetricsRegistry {
   void reloadSucceeded(WallTime when, std::string_view policy_version);
   void reloadFailed(WallTime when);
   std::string render() const;
+  // Every rule that was ever called, by the order of its first call.
+  struct RuleTotal {
+    std::string_view rule;  // lives as long as the registry
+    WorkerMetrics::RuleRun run;
+  };
+  std::vector<RuleTotal> ruleTotals() const;
 
  private:
   void renderExchanges(Exposition& out) const;

@@ -2,6 +2,7 @@
 // A scrape: sums over the workers and renders every family. Names, help texts and units are here
 // and in README.md, nowhere else.
 // Thread: any (reads relaxed atomics; the tables of labels lock).
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -86,33 +87,55 @@ void MetricsRegistry::renderFilters(Exposition& out) const {
   render(&WorkerMetrics::FilterSeries::shadowed);
 }
 
-void MetricsRegistry::renderRules(Exposition& out) const {
+std::vector<MetricsRegistry::RuleTotal> MetricsRegistry::ruleTotals() const {
+  std::vector<RuleTotal> totals;
   const std::vector<std::string_view> rules = labels_.rules.names();
-  const auto render = [&](CounterCell WorkerMetrics::RuleSeries::*cell, bool is_time) {
-    for (std::size_t slot = 0; slot < rules.size(); ++slot) {
-      std::uint64_t total = 0;
-      bool is_known = false;
-      for (const auto& worker : workers_) {
-        const auto* const series = worker->rules_.find(slot);
-        if (series == nullptr) continue;
-        is_known = true;
-        total += (series->*cell).value();
-      }
-      if (!is_known) continue;
-      if (is_time) {
-        out.sample(seconds(total), {{"rule", rules[slot]}});
-      } else {
-        out.sample(total, {{"rule", rules[slot]}});
-      }
+  for (std::size_t slot = 0; slot < rules.size(); ++slot) {
+    RuleTotal total{rules[slot], {}};
+    bool is_known = false;
+    for (const auto& worker : workers_) {
+      const auto* const series = worker->rules_.find(slot);
+      if (series == nullptr) continue;
+      is_known = true;
+      WorkerMetrics::RuleRun& run = total.run;
+      run.calls += series->calls.value();
+      run.errors += series->errors.value();
+      run.instructions += series->instructions.value();
+      run.time += Duration(static_cast<std::int64_t>(series->nanoseconds.value()));
+      run.time_max = std::max(run.time_max, Duration(series->nanoseconds_max.value()));
+      run.memory_bytes_max = std::max(run.memory_bytes_max,
+                                      static_cast<std::size_t>(series->memory_bytes_max.value()));
     }
+    if (is_known) totals.push_back(total);
+  }
+  return totals;
+}
+
+void MetricsRegistry::renderRules(Exposition& out) const {
+  const std::vector<RuleTotal> totals = ruleTotals();
+  const auto render = [&](std::string_view name, Type type, std::string_view help, auto read) {
+    out.family(name, type, help);
+    for (const RuleTotal& total : totals) out.sample(read(total.run), {{"rule", total.rule}});
   };
-  out.family("edgehold_rule_calls_total", Type::kCounter, "Calls of Lua rules.");
-  render(&WorkerMetrics::RuleSeries::calls, false);
-  out.family("edgehold_rule_errors_total", Type::kCounter,
-             "Calls of Lua rules that failed or ran out of their budget.");
-  render(&WorkerMetrics::RuleSeries::errors, false);
-  out.family("edgehold_rule_seconds_total", Type::kCounter, "Time spent in Lua rules.");
-  render(&WorkerMetrics::RuleSeries::nanoseconds, true);
+  using Run = WorkerMetrics::RuleRun;
+  const auto secondsOf = [](Duration time) {
+    return seconds(static_cast<std::uint64_t>(time.count()));
+  };
+  render("edgehold_rule_calls_total", Type::kCounter, "Calls of Lua rules.",
+         [](const Run& run) { return run.calls; });
+  render("edgehold_rule_errors_total", Type::kCounter,
+         "Calls of Lua rules that failed or ran out of their budget.",
+         [](const Run& run) { return run.errors; });
+  render("edgehold_rule_seconds_total", Type::kCounter, "Time spent in Lua rules.",
+         [&](const Run& run) { return secondsOf(run.time); });
+  render("edgehold_rule_seconds_max", Type::kGauge, "The longest call of a Lua rule.",
+         [&](const Run& run) { return secondsOf(run.time_max); });
+  render("edgehold_rule_instructions_total", Type::kCounter,
+         "Instructions of Lua rules, work in library functions included.",
+         [](const Run& run) { return run.instructions; });
+  render("edgehold_rule_memory_bytes_max", Type::kGauge,
+         "How far one call of a Lua rule made its state grow, at most.",
+         [](const Run& run) { return std::uint64_t{run.memory_bytes_max}; });
 }
 
 void MetricsRegistry::renderUpstreams(Exposition& out) const {

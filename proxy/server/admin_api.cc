@@ -19,19 +19,20 @@ namespace {
 
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 
-enum class Page : std::uint8_t { kLive, kReady, kStarted, kMetrics, kStatus };
+enum class Page : std::uint8_t { kLive, kReady, kStarted, kMetrics, kStatus, kRules };
 
 struct PageRow {
   std::string_view path;
   Page page;
 };
 
-constexpr std::array<PageRow, 5> kPages = {{
+constexpr std::array<PageRow, 6> kPages = {{
     {"/livez", Page::kLive},
     {"/readyz", Page::kReady},
     {"/startupz", Page::kStarted},
     {"/metrics", Page::kMetrics},
     {"/status", Page::kStatus},
+    {"/rules", Page::kRules},
 }};
 
 const PageRow* pageAt(std::string_view path) {
@@ -56,6 +57,10 @@ Json::Value listOf(const std::vector<std::string>& texts) {
   Json::Value list(Json::arrayValue);
   for (const std::string& text : texts) list.append(text);
   return list;
+}
+
+std::int64_t microseconds(Duration time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
 }
 
 }  // namespace
@@ -87,6 +92,8 @@ Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
       return now({200, Exposition::kContentType, operations_.metrics().render(), {}});
     case Page::kStatus:
       return now(status());
+    case Page::kRules:
+      return now(rules());
   }
   return now(adminProblem(Reason::kInternalError, {}));
 }
@@ -123,6 +130,30 @@ AdminAnswer AdminApi::status() const {
   tree["is_audit_healthy"] = status.is_audit_healthy;
   if (!status.troubles.empty()) tree["troubles"] = listOf(status.troubles);
   tree["warnings"] = listOf(status.warnings);
+  tree["quarantined_rules"] = listOf(status.quarantined_rules);
+  return adminJson(tree);
+}
+
+AdminAnswer AdminApi::rules() const {
+  Json::Value list(Json::arrayValue);
+  for (const RuleReport& report : operations_.rules()) {
+    Json::Value row(Json::objectValue);
+    row["rule"] = report.rule;
+    row["calls"] = Json::UInt64{report.calls};
+    row["errors"] = Json::UInt64{report.errors};
+    row["instructions"] = Json::UInt64{report.instructions};
+    row["microseconds"] = Json::Int64{microseconds(report.time)};
+    row["microseconds_max"] = Json::Int64{microseconds(report.time_max)};
+    row["memory_bytes_max"] = Json::UInt64{report.memory_bytes_max};
+    row["is_quarantined"] = report.is_quarantined;
+    if (report.is_quarantined) {
+      row["next_try_ms"] = Json::Int64{microseconds(report.cooling) / 1000};
+    }
+    row["quarantines"] = Json::UInt64{report.quarantines};
+    list.append(std::move(row));
+  }
+  Json::Value tree(Json::objectValue);
+  tree["rules"] = std::move(list);
   return adminJson(tree);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each admin path answers: health, metrics, status, reload, approvals. Knows no sockets.
-// Thread: main only.
+// What each admin path answers: health, metrics, status, rules, reload, approvals. Knows no
+// sockets. Thread: main only.
 #pragma once
 
 #include "proxy/base/async.h"
@@ -21,6 +21,7 @@ class AdminApi {
  private:
   AdminAnswer readiness() const;
   AdminAnswer status() const;
+  AdminAnswer rules() const;
 
   Operations& operations_;
   Loop& loop_;

@@ -63,6 +63,21 @@ struct ServerStatus {
   bool is_audit_healthy = true;
   std::vector<std::string> troubles;  // of the stores: why what must be kept is refused
   std::vector<std::string> warnings;  // of the policy in force
+  std::vector<std::string> quarantined_rules;
+};
+
+// What one rule has cost all workers since the start, and whether it is run.
+struct RuleReport {
+  std::string rule;
+  std::uint64_t calls = 0;
+  std::uint64_t errors = 0;  // of these: failed or over budget
+  std::uint64_t instructions = 0;
+  Duration time{};
+  Duration time_max{};               // of one call
+  std::size_t memory_bytes_max = 0;  // of one call
+  bool is_quarantined = false;
+  Duration cooling{};             // until the next try, when quarantined
+  std::uint64_t quarantines = 0;  // so far
 };
 
 class Operations {
@@ -80,6 +95,7 @@ class Operations {
   virtual const MetricsRegistry& metrics() const = 0;
   // Leaves an audit record, on the disk when this returns without error. kStoreUnavailable.
   virtual Result<void> record(OperatorAct act) = 0;
+  virtual std::vector<RuleReport> rules() const = 0;  // by name
 };
 
 }  // namespace edgehold

@@ -167,6 +167,15 @@ void CommandLine::addRules() {
   test->add_option("DIR", options_.directory, "The folder of the rules")->required();
   addJson(*test);
   test->footer(std::string(help::kRulesTestEnd));
+  CLI::App* const top =
+      verb(*rules, "top", "Show what each rule costs a running edgehold", Verb::kRulesTop);
+  top->add_option("--by", options_.rules_by, "Most of this first (default time)")
+      ->check(CLI::IsMember({"time", "calls", "instructions", "memory"}))
+      ->type_name("time|calls|instructions|memory");
+  addConfig(*top, /*is_required=*/false);
+  addAdmin(*top);
+  addJson(*top);
+  top->footer(std::string(help::kRulesTopEnd));
 }
 
 void CommandLine::addApprovals() {

@@ -31,6 +31,7 @@ enum class Verb : std::uint8_t {
   kStatus,
   kVersion,
   kRulesTest,
+  kRulesTop,
   kApprovalsList,
   kApprovalsShow,
   kApprovalsApprove,
@@ -47,6 +48,7 @@ struct Options {
   bool allows_downgrade = false;      // reload, policy rollback
   std::vector<std::string> versions;  // policy diff, rollback
   std::string directory;              // rules test
+  std::string rules_by = "time";      // rules top: the column to sort by
   std::string approval_id;            // approvals show, approve, deny
   std::string reason;                 // approvals approve, deny
   std::string who;                    // the same

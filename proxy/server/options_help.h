@@ -20,7 +20,7 @@ EXAMPLES
   edgehold audit query --since 1h --decision deny
 
 ADMIN SOCKET
-  reload, status and approvals ask a running edgehold. Where it listens is taken
+  reload, status, rules top and approvals ask a running edgehold. Where it listens is taken
   from --admin, else from `admin:` in the file given with -c, else from
   $EDGEHOLD_ADMIN, else it is /run/edgehold/admin.sock or
   /var/lib/edgehold/admin.sock, whichever is there.
@@ -129,6 +129,19 @@ EXAMPLES
 
 EXIT CODES
   0  all passed     2  the rules do not load     3  a test failed)";
+
+inline constexpr std::string_view kRulesTopEnd = R"(
+Calls, errors, time, instructions and memory of every rule since the start, over all
+workers, and which rules are in quarantine: not run because they spent their budget
+too often in a row, so that requests they would check are answered by the `on_error`
+of their filter. A changed rule is run again at once, any other after a while.
+
+EXAMPLES
+  edgehold rules top
+  edgehold rules top --by memory --json
+
+EXIT CODES
+  0  told     1  nobody answers)";
 
 inline constexpr std::string_view kApprovalsEnd = R"(
 A held request waits, bound to its exact bytes, until somebody approves or denies it

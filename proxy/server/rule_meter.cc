@@ -11,7 +11,7 @@ namespace {
 constexpr auto kInterval = std::chrono::seconds(1);
 }  // namespace
 
-RuleMeter::RuleMeter(Loop& loop, const RuleEngines& engines, WorkerMetrics& metrics)
+RuleMeter::RuleMeter(Loop& loop, RuleEngines& engines, WorkerMetrics& metrics)
     : engines_(engines), metrics_(metrics), timer_(loop.makeTimer([this] {
         read();
         timer_->arm(kInterval);
@@ -32,13 +32,17 @@ void RuleMeter::read() {
     now.emplace(&engine, costs);
   });
   seen_ = std::move(now);
+  engines_.sweep();
 }
 
 void RuleMeter::add(const RuleCost& now, const RuleCost& before) {
   if (now.calls == before.calls) return;
   metrics_.rulesRan(now.rule, {.calls = now.calls - before.calls,
                                .errors = now.errors - before.errors,
-                               .time = now.time - before.time});
+                               .instructions = now.instructions - before.instructions,
+                               .time = now.time - before.time,
+                               .time_max = now.time_max,
+                               .memory_bytes_max = now.memory_bytes_max});
 }
 
 }  // namespace edgehold

@@ -16,10 +16,10 @@ namespace edgehold {
 class RuleMeter {
  public:
   // REQUIRES: all three outlive the meter. Begins with start(), on the loop.
-  RuleMeter(Loop& loop, const RuleEngines& engines, WorkerMetrics& metrics);
+  RuleMeter(Loop& loop, RuleEngines& engines, WorkerMetrics& metrics);
 
   void start();
-  // What has come since the last time.
+  // What has come since the last time. Drops the engines of sets that are gone.
   void read();
 
  private:
@@ -27,7 +27,7 @@ class RuleMeter {
 
   void add(const RuleCost& now, const RuleCost& before);
 
-  const RuleEngines& engines_;
+  RuleEngines& engines_;
   WorkerMetrics& metrics_;
   std::map<const RuleEngine*, Costs> seen_;  // as read last; engines that are gone are forgotten
   std::unique_ptr<Timer> timer_;

@@ -12,6 +12,7 @@
 #include "proxy/base/log.h"
 #include "proxy/net/socket.h"
 #include "proxy/server/privileges.h"
+#include "proxy/server/rule_report.h"
 #include "proxy/state/boot_identity.h"
 
 namespace edgehold {
@@ -101,6 +102,7 @@ Result<void> Server::openState() {
     audit_->render(out);
     holds_->render(out);
     health_->render(out);
+    renderQuarantine(rule_watch_, out);
   });
   return {};
 }
@@ -113,7 +115,7 @@ Result<void> Server::bindListeners() {
     workers_.push_back(std::make_unique<Worker>(
         i,
         Worker::Shared{*counters_, *claims_, *ledger_, *holds_, *audit_, resolver_, *status_page_,
-                       capacity_, metrics_.addWorker()},
+                       capacity_, rule_watch_, metrics_.addWorker()},
         serving_));
   }
   for (std::size_t index = 0; index < spec.listeners.size(); ++index) {
@@ -180,7 +182,12 @@ ServerStatus Server::status() const {
           .audit_file = policy.audit().path,
           .is_audit_healthy = audit_->isHealthy(),
           .troubles = health_->troubles(),
-          .warnings = policy.warnings()};
+          .warnings = policy.warnings(),
+          .quarantined_rules = quarantinedRules(rule_watch_)};
+}
+
+std::vector<RuleReport> Server::rules() const {
+  return reportRules(metrics_, rule_watch_, SystemClock().now());
 }
 
 bool Server::isReady() const { return is_started_ && !is_draining_ && health_->isHealthy(); }

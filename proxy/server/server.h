@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lua/runtime/rule_watch.h"
 #include "proxy/base/random.h"
 #include "proxy/delivery/hold_release.h"
 #include "proxy/delivery/hold_store.h"
@@ -69,6 +70,7 @@ class Server final : private Operations {
   HoldStore& holds() override { return *holds_; }
   const MetricsRegistry& metrics() const override { return metrics_; }
   Result<void> record(OperatorAct act) override;
+  std::vector<RuleReport> rules() const override;
 
   void adoptLimits();
   void adopt(std::shared_ptr<const Serving> next);
@@ -97,6 +99,7 @@ class Server final : private Operations {
   std::unique_ptr<StoreHealth> health_;
   std::unique_ptr<HoldStore> holds_;
   std::unique_ptr<StatusPage> status_page_;
+  RuleWatch rule_watch_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<HoldRelease> release_;
   std::unique_ptr<LedgerWatch> expiries_;

@@ -41,7 +41,7 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
     : index_(index),
       capacity_(shared.capacity),
       json_(random_),
-      rules_(rule_clock_),
+      rules_(rule_clock_, shared.rule_watch),
       rule_meter_(loop_, rules_, shared.metrics),
       dialer_(loop_, shared.resolver),
       audit_(shared.audit, shared.metrics, loop_, serving->policy->audit().fields),

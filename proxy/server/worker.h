@@ -49,6 +49,7 @@ class Worker final : public HoldRelease::Executor {
     HostResolver& resolver;
     const StatusPage& status_page;
     Capacity& capacity;
+    RuleWatch& rule_watch;
     WorkerMetrics& metrics;  // this worker's own
   };
 

@@ -168,6 +168,37 @@ TEST_F(HoldTest, DeniesWhenARuleSpendsItsBudget) {
   EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
 }
 
+TEST_F(HoldTest, QuarantinesARuleAfterTheConfiguredNumberOfSpentBudgets) {
+  f.files.files["rules/r.lua"] =
+      "return {id = \"r\", check = function(request) while true do end end}";
+  f.add("lua_rules", "{directory: rules, quarantine: {after: 2, for: 1h}}");
+  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
+  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_EQ(passage->reason(), Reason::kRuleQuarantined);
+  EXPECT_EQ(passage->exchange.decision.kind, Decision::Kind::kError);
+  EXPECT_EQ(passage->rule(), "r");
+}
+
+TEST_F(HoldTest, RulesCountInTheSharedCounters) {
+  rules("if not state.take('k', 2, '1h') then return deny('often') end");
+  EXPECT_TRUE(f.send({.body = "{}"})->isAllowed());
+  EXPECT_TRUE(f.send({.body = "{}"})->isAllowed());
+  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleDenied);
+}
+
+TEST_F(HoldTest, AShadowOfARuleTakesNothingFromTheCounters) {
+  f.files.files["rules/r.lua"] =
+      "return {id = \"r\", check = function(request) "
+      "if not state.once('k', '1h') then return deny('often') end end}";
+  f.add("lua_rules", "{directory: rules}", FilterMode::kShadow);
+  f.add("lua_rules", "{directory: rules}");
+  const auto passage = f.send({.body = "{}"});
+  EXPECT_TRUE(passage->isAllowed());
+  EXPECT_TRUE(passage->exchange.decision.shadows.empty());
+  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleDenied);
+}
+
 TEST_F(HoldTest, RecordsTheHoldOfARuleInShadowModeWithoutAWish) {
   f.files.files["rules/r.lua"] =
       "return {id = \"r\", phase = \"request\", check = function(request) "
@@ -190,6 +221,21 @@ TEST_F(HoldTest, ReportsRulesThatCannotBeLoaded) {
   EXPECT_FALSE(f.mistakes.empty());
   f.add("lua_rules", "{directory: broken, budgets: {wall: 5s}}");
   EXPECT_TRUE(f.hasMistake("wall"));
+  for (const char* const wrong :
+       {"budgets: {instructions: 999}", "budgets: {instructions: 100000001}",
+        "budgets: {memory: 65535}", "budgets: {memory: 257MiB}", "budgets: {wall: 0s}",
+        "budgets: {time: 5ms}", "quarantine: {after: 0}", "quarantine: {after: 10001}",
+        "quarantine: {for: 0s}", "quarantine: {for: 25h}", "quarantine: {until: 1h}"}) {
+    f.mistakes.clear();
+    f.add("lua_rules", std::string("{directory: rules, ") + wrong + "}");
+    EXPECT_FALSE(f.mistakes.empty()) << wrong;
+  }
+  f.files.files["rules/r.lua"] = "return {id = \"r\", check = deny}";
+  f.mistakes.clear();
+  f.add("lua_rules",
+        "{directory: rules, budgets: {instructions: 1000, memory: 64KiB, wall: 1s}, "
+        "quarantine: {after: 10000, for: 24h}}");
+  EXPECT_TRUE(f.mistakes.empty()) << f.mistakes.front();
 }
 
 }  // namespace

@@ -152,7 +152,8 @@ class FlowTest : public testing::Test {
   Capacity capacity_;
   JsonPool json_{random_};
   SystemClock rule_clock_;
-  RuleEngines rules_{rule_clock_};
+  RuleWatch rule_watch_;
+  RuleEngines rules_{rule_clock_, rule_watch_};
   FilterRegistry registry_;
   std::string directory_;
   std::unique_ptr<AuditFile> audit_file_;

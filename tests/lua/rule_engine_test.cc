@@ -336,7 +336,8 @@ std::shared_ptr<const RuleSet> setOf(const std::string& body) {
 
 TEST(RuleEngines, KeepOneEnginePerLiveSet) {
   const SystemClock clock;
-  RuleEngines engines(clock);
+  RuleWatch watch;
+  RuleEngines engines(clock, watch);
   auto a = setOf("");
   auto b = setOf("return deny('b')");
   RuleEngine* const engine = &engines.engineFor(a);

@@ -149,6 +149,95 @@ TEST_F(RuleTests, BuildTheRequestTheyDescribe) {
   EXPECT_EQ(report->passed, 1u);
 }
 
+TEST_F(RuleTests, FakeTimeAndState) {
+  write("rate.lua",
+        "return { id = 'rate', check = function(request)\n"
+        "  tag('hour', tostring(now.hour))\n"
+        "  local ok, left = state.take('mail ' .. request.facts.sender, 2, '1m')\n"
+        "  if not ok then return deny('too many') end\n"
+        "  tag('left', tostring(left))\n"
+        "  if state.once('greeted', '1d') then tag('first', 'yes') end\n"
+        "end }");
+  write("rate_test.lua",
+        "local ann, bob = { facts = { sender = 'ann' } }, { facts = { sender = 'bob' } }\n"
+        "test.case('counts', function()\n"
+        "  test.equal(test.allows(ann).tags.left, '1')\n"
+        "  local said = test.allows(ann)\n"
+        "  test.equal(said.tags.left, '0')\n"
+        "  test.equal(said.tags.first, nil)\n"
+        "  test.denies(ann, 'too many')\n"
+        "  test.allows(bob)\n"
+        "  test.advance '30s'\n"
+        "  test.allows(ann)\n"
+        "  test.denies(ann)\n"
+        "  test.advance(120)\n"
+        "  test.equal(test.allows(ann).tags.left, '1')\n"
+        "end)\n"
+        "test.case('starts every case afresh', function()\n"
+        "  local said = test.allows(ann)\n"
+        "  test.equal(said.tags.first, 'yes')\n"
+        "  test.equal(said.tags.hour, '12')\n"
+        "end)\n"
+        "test.case('sets the clock', function()\n"
+        "  test.at '2024-02-29T23:30:00Z'\n"
+        "  test.equal(test.allows(ann).tags.hour, '23')\n"
+        "  test.advance '1h'\n"
+        "  test.equal(test.allows(ann).tags.hour, '0')\n"
+        "end)\n"
+        "test.case('sets the state', function()\n"
+        "  test.state { ['mail ann'] = 0, ['mail bob'] = 100, greeted = 0 }\n"
+        "  test.denies(ann)\n"
+        "  test.equal(test.allows(bob).tags.left, '99')\n"
+        "end)\n"
+        "for _, wrong in ipairs { '10', 'm', '10 m', '-5m', '1w' } do\n"
+        "  test.case('refuses ' .. wrong, function()\n"
+        "    test.equal(pcall(test.advance, wrong), false)\n"
+        "  end)\n"
+        "end\n");
+  const auto report = runRuleTests(folder_ / "rules");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->failed, 0u) << joined(report->lines);
+  EXPECT_EQ(report->passed, 9u);
+}
+
+TEST_F(RuleTests, FakeHeadersThatRepeatPeersAndIds) {
+  write("seen.lua",
+        "return { id = 'seen', check = function(request)\n"
+        "  tag('accept', request.headers.accept)\n"
+        "  tag('peer', request.client.peer_ip .. ' ' .. request.client.ip)\n"
+        "  tag('id', request.id)\n"
+        "end }");
+  write("seen_test.lua",
+        "test.case('all', function()\n"
+        "  local said = test.allows { headers = { accept = { 'a', 'b' } }, id = 'r7',\n"
+        "    client = { ip = '203.0.113.9', peer_ip = '10.0.0.1', trusted = true } }\n"
+        "  test.equal(said.tags.accept, 'a, b')\n"
+        "  test.equal(said.tags.peer, '10.0.0.1 203.0.113.9')\n"
+        "  test.equal(said.tags.id, 'r7')\n"
+        "end)\n"
+        "test.case('refuses other fields', function()\n"
+        "  test.equal(pcall(test.check, { client = { port = 5 } }), false)\n"
+        "  test.equal(pcall(test.check, { headers = { a = 5 } }), false)\n"
+        "  test.equal(pcall(test.check, { headers = { a = { 5 } } }), false)\n"
+        "end)\n");
+  const auto report = runRuleTests(folder_ / "rules");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->failed, 0u) << joined(report->lines);
+}
+
+// A hostile rule is ended by the same budgets here, call after call: quarantine is for production.
+TEST_F(RuleTests, EndHostileRulesAsOftenAsTheyAreAsked) {
+  write("loop.lua",
+        "return { id = 'loop', check = function() while true do pcall(error) end end }");
+  write("loop_test.lua",
+        "test.case('ends', function()\n"
+        "  for i = 1, 20 do test.fails({}, 'budget is spent') end\n"
+        "end)\n");
+  const auto report = runRuleTests(folder_ / "rules");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->failed, 0u) << joined(report->lines);
+}
+
 TEST(ShippedRules, PassTheirTestsAndAllHaveSome) {
   const auto report = runRuleTests(kLuaFolder / "rules");
   ASSERT_TRUE(report) << report.error().message;

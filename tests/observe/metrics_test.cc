@@ -115,6 +115,30 @@ TEST(Metrics, CountsRulesAndUpstreams) {
                               "reason=\"upstream_reset\"} 1\n"));
 }
 
+TEST(Metrics, SumsRuleCostsOverWorkersAndKeepsTheHighest) {
+  MetricsRegistry registry("1.0");
+  WorkerMetrics& first = registry.addWorker();
+  WorkerMetrics& second = registry.addWorker();
+  first.rulesRan("r", {.calls = 1,
+                       .instructions = 100,
+                       .time = milliseconds(1),
+                       .time_max = milliseconds(1),
+                       .memory_bytes_max = 500});
+  second.rulesRan("r", {.calls = 2,
+                        .errors = 1,
+                        .instructions = 200,
+                        .time = milliseconds(6),
+                        .time_max = milliseconds(4),
+                        .memory_bytes_max = 400});
+  // An engine made anew knows only its own highest.
+  second.rulesRan("r", {.calls = 1, .time_max = milliseconds(2), .memory_bytes_max = 10});
+  const std::string text = registry.render();
+  EXPECT_THAT(text, HasSubstr("edgehold_rule_calls_total{rule=\"r\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_rule_instructions_total{rule=\"r\"} 300\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_rule_memory_bytes_max{rule=\"r\"} 500\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_rule_seconds_max{rule=\"r\"} 0.004\n"));
+}
+
 TEST(Metrics, HistogramBucketsAreCumulativeAndBoundsInclusive) {
   MetricsRegistry registry("1.0");
   WorkerMetrics& worker = registry.addWorker();

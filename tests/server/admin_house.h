@@ -45,6 +45,7 @@ class FakeOperations final : public Operations {
   bool isStarted() const override { return is_started; }
   bool isReady() const override { return is_ready; }
   HoldStore& holds() override { return store; }
+  std::vector<RuleReport> rules() const override { return rule_reports; }
   const MetricsRegistry& metrics() const override { return registry; }
   Result<void> record(OperatorAct act) override {
     acts.emplace_back(act.act);
@@ -52,6 +53,7 @@ class FakeOperations final : public Operations {
   }
 
   ServerStatus told_status;
+  std::vector<RuleReport> rule_reports;
   ReloadReport told_report;
   PolicyAsk asked;             // by the last reload or rollback; read once it was answered
   std::string rolled_back_to;  // the same

@@ -162,6 +162,44 @@ TEST_F(CommandsTest, StatusIsToldForPeopleAndPrograms) {
   EXPECT_EQ(stringMember(ask({"--json", "status"}).tree(), "policy_version"), "abcdef");
 }
 
+TEST_F(CommandsTest, RulesAreShownByCost) {
+  using namespace std::chrono_literals;
+  house_.operations().rule_reports = {{.rule = "cheap",
+                                       .calls = 10,
+                                       .errors = 1,
+                                       .instructions = 50,
+                                       .time = 20us,
+                                       .time_max = 9us,
+                                       .memory_bytes_max = 2048},
+                                      {.rule = "dear",
+                                       .calls = 2,
+                                       .instructions = 9000,
+                                       .time = 3500us,
+                                       .time_max = 2000us,
+                                       .memory_bytes_max = 1024,
+                                       .is_quarantined = true,
+                                       .cooling = 29500ms,
+                                       .quarantines = 1}};
+  house_.operations().told_status.quarantined_rules = {"dear"};
+  house_.open();
+  const Ran ran = ask({"rules", "top"});
+  EXPECT_EQ(ran.code, ExitCode::kOk) << ran.err;
+  EXPECT_THAT(ran.out, testing::ContainsRegex("dear +2 +0 +3.500 ms +1.750 ms +2.000 ms +9000 +1 "
+                                              "KiB +quarantined, next try in 30 s"));
+  EXPECT_LT(ran.out.find("dear"), ran.out.find("cheap"));
+  const std::string by_memory = ask({"rules", "top", "--by", "memory"}).out;
+  EXPECT_LT(by_memory.find("cheap"), by_memory.find("dear"));
+  const std::string by_calls = ask({"rules", "top", "--by", "calls"}).out;
+  EXPECT_LT(by_calls.find("cheap"), by_calls.find("dear"));
+  const Json::Value tree = ask({"--json", "rules", "top"}).tree();
+  ASSERT_EQ(tree.size(), 2u);
+  EXPECT_EQ(stringMember(tree[0], "rule"), "dear");
+  EXPECT_EQ(boolMember(tree[0], "is_quarantined"), true);
+  EXPECT_EQ(intMember(tree[1], "microseconds"), 20);
+  EXPECT_EQ(ask({"rules", "top", "--by", "colour"}).code, ExitCode::kUsage);
+  EXPECT_THAT(ask({"status"}).out, testing::ContainsRegex("not run +dear"));
+}
+
 TEST_F(CommandsTest, ReloadSaysWhatIsInForce) {
   house_.operations().told_report = {true, "beef", {}, {"a secret is old"}, {}};
   house_.open();

@@ -263,7 +263,8 @@ class ExchangeFixture {
   JsonPool json{random};
   MemoryCounters counters{SipKey{1, 2}, {.entries_max = 4096, .shards = 2}};
   SystemClock rule_clock;
-  RuleEngines rules{rule_clock};
+  RuleWatch rule_watch;
+  RuleEngines rules{rule_clock, rule_watch};
   FakeHoldDesk holds;
 
  private:

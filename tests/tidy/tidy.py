@@ -48,6 +48,7 @@ THIRD_PARTY = {
     r"sqlite3\.h|hiredis/.*": ["proxy/state/"],
     r"glog/.*": ["proxy/base/log"],
     r"CLI/.*": ["proxy/server/options"],
+    r"re2/.*": ["lua/runtime/regex.cc"],
     r"tl/expected\.hpp": ["proxy/base/result.h"],
 }
 

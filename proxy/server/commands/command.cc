@@ -25,6 +25,8 @@ ExitCode runCommand(const Options& options, const CommandWorld& world) {
       return showVersion(options, world);
     case Verb::kRulesTest:
       return testRules(options, world);
+    case Verb::kRulesTop:
+      return showRules(options, world);
     case Verb::kApprovalsList:
       return listApprovals(options, world);
     case Verb::kApprovalsShow:

@@ -37,6 +37,7 @@ ExitCode rollBackPolicy(const Options& options, const CommandWorld& world);
 ExitCode showStatus(const Options& options, const CommandWorld& world);
 ExitCode showVersion(const Options& options, const CommandWorld& world);
 ExitCode testRules(const Options& options, const CommandWorld& world);
+ExitCode showRules(const Options& options, const CommandWorld& world);
 ExitCode listApprovals(const Options& options, const CommandWorld& world);
 ExitCode showApproval(const Options& options, const CommandWorld& world);
 ExitCode decideApproval(const Options& options, const CommandWorld& world);

@@ -58,6 +58,7 @@ Table statusTable(const Json::Value& tree) {
     if (!is_ok) table.add({"", textAt(*reload, "error")});
     addList(table, *reload, "weaker", "weaker");
   }
+  addList(table, tree, "quarantined_rules", "not run");
   addList(table, tree, "warnings", "warnings");
   return table;
 }
