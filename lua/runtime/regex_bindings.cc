@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t kCompileUnits = 5'000;
 // Compiling makes some hundred bytes out of one.
 constexpr std::uint64_t kCompileUnitsPerByte = 16;
+// A match takes a microsecond or more, however short the text.
+constexpr std::uint64_t kMatchUnits = 50;
 constexpr std::uint64_t kStepsPerUnit = 8;
 
 std::string_view checkText(lua_State* raw, int index) {
@@ -48,7 +50,7 @@ int match(lua_State* raw) {
   }
   const std::string_view text = checkText(raw, 1);
   LuaState& state = LuaState::of(raw);
-  state.charge(regex.stepsFor(text) / kStepsPerUnit);
+  state.charge(kMatchUnits + regex.stepsFor(text) / kStepsPerUnit);
   // A dot would not match a broken byte: whoever sends one must not slip through.
   if (!isUtf8(text)) return luaL_error(raw, "regex.match: the text is no UTF-8");
   Regex::Match found;

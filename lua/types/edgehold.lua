@@ -119,6 +119,27 @@ function ip.in_cidr(address, network) end
 ---@return boolean
 function ip.is_private(address) end
 
+---Rates that the rule counts itself, over all workers. At most 16 uses in one call.
+---@class statelib
+state = {}
+---@param key string 1 to 256 bytes, the rule's own
+---@param tokens integer in each period
+---@param period string|integer "10m" or seconds, at most 24 h
+---@return boolean taken
+---@return integer left
+function state.take(key, tokens, period) end
+---@param key string
+---@param period string|integer
+---@return boolean first in this period
+function state.once(key, period) end
+
+---@class regexlib
+regex = {}
+---@param text string|nil UTF-8
+---@param pattern string RE2 syntax, at most 1024 bytes
+---@return string|nil ... the groups (empty: took no part), or the whole match
+function regex.match(text, pattern) end
+
 ---@class matchlib
 match = {}
 ---@param values any[]
@@ -168,12 +189,13 @@ function time.is_weekend(moment) end
 ---@field path? string
 ---@field query? string
 ---@field host? string
----@field headers? table<string, string>
+---@field headers? table<string, string|string[]>
 ---@field json? any a table with elements is an array, any other an object
 ---@field body? string instead of `json`
 ---@field facts? table<string, string|integer>
----@field client? { ip?: string, tls?: boolean, trusted?: boolean }
----@field time? string|integer "2024-05-01T22:30:00Z" or Unix seconds
+---@field client? { ip?: string, peer_ip?: string, tls?: boolean, trusted?: boolean }
+---@field time? string|integer "2024-05-01T22:30:00Z" or Unix seconds; else what test.at set
+---@field id? string
 
 ---@class TestAnswer
 ---@field verdict "allow"|"deny"|"hold"|"error"
@@ -192,6 +214,12 @@ test = {}
 ---@param name string a sentence about the rule
 ---@param body fun()
 function test.case(name, body) end
+---@param moment string|integer
+function test.at(moment) end
+---@param duration string|integer "10m" or seconds
+function test.advance(duration) end
+---@param left table<string, integer> tokens left by key
+function test.state(left) end
 ---@param request TestRequest
 ---@return TestAnswer
 function test.check(request) end
