@@ -27,7 +27,7 @@ SimServer::Worker::Worker(SimServer& server, std::uint64_t seed,
                           std::shared_ptr<const PolicySnapshot> policy)
     : random(seed),
       json(random),
-      rules(server.loop_.clock()),
+      rules(server.loop_.clock(), server.rule_watch_),
       counters(server.counters_, *server.claims_, server.loop_),
       metrics(server.metrics_.addWorker()),
       audit(*server.audit_file_, metrics, server.loop_, policy->audit().fields),

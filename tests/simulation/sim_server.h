@@ -81,6 +81,7 @@ class SimServer final : public HoldRelease::Executor {
   SlowLedger ledger_;
   MemoryCounters counters_;
   std::unique_ptr<ClaimJournal> claims_;
+  RuleWatch rule_watch_;
   HoldStore holds_;
   StatusPage status_page_;
   Capacity capacity_;
