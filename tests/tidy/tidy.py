@@ -263,7 +263,28 @@ def every_fuzz_target_has_a_corpus(names):
             and not any(n.startswith("fuzz/corpus/%s/" % Path(name).stem[:-5]) for n in names)]
 
 
-TREE_LAWS = [("every_room_has_a_readme", lambda names: every_room_has_a_readme(names)),
+def promises_name_tests_that_exist(readme, names, root):
+    """Every name in the right column of README's table is a file, or is found in one."""
+    table = readme.partition("\n## Promises\n")[2].partition("\n## ")[0]
+    tests = [n for n in names if re.match(r"^(tests|fuzz)/.*\.(cc|py)$", n)]
+    found = []
+    for row in re.findall(r"^\|[^|]*\|([^|]*)\|$", table, re.M)[2:]:
+        for promised in re.findall(r"`([^`]+)`", row):
+            is_there = any(Path(n).name == promised for n in tests) or any(
+                re.search(r"\b%s\b" % re.escape(promised), (root / n).read_text()) for n in tests)
+            if not is_there:
+                found.append(("README.md", 1, "no test is called `%s`" % promised))
+    return found
+
+
+def check_promises(names):
+    readme = (ROOT / "README.md").read_text()
+    found = promises_name_tests_that_exist(readme, names, ROOT)
+    return found if "\n## Promises\n" in readme else [("README.md", 1, "no table of promises")]
+
+
+TREE_LAWS = [("promises_name_tests_that_exist", check_promises),
+             ("every_room_has_a_readme", lambda names: every_room_has_a_readme(names)),
              ("every_test_is_listed", lambda names: every_test_is_listed(names, ROOT)),
              ("every_fuzz_target_has_a_corpus", lambda names: every_fuzz_target_has_a_corpus(names))]
 
@@ -310,6 +331,11 @@ def self_test():
     for law, path, text in CLEAN:
         if law(path, text):
             failures.append("%s refuses %r: %s" % (law.__name__, text[:60], law(path, text)[0][1]))
+    table = "\n## Promises\n| promise | by |\n|---|---|\n| one | `%s` |\n\n## Next\n"
+    if not promises_name_tests_that_exist(table % "test_" "nothing", ["tests/tidy/tidy.py"], ROOT):
+        failures.append("promises_name_tests_that_exist believes anything")
+    if promises_name_tests_that_exist(table % "self_test", ["tests/tidy/tidy.py"], ROOT):
+        failures.append("promises_name_tests_that_exist believes nothing")
     return failures
 
 
