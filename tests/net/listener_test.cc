@@ -4,6 +4,7 @@
 #include "proxy/net/listener.h"
 
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -49,7 +50,7 @@ class ListenerTest : public testing::Test {
     listener_ =
         std::make_unique<Listener>(loop_, std::move(*fd), [this](Fd accepted, const Endpoint&) {
           accepted_.push_back(std::move(accepted));
-          loop_.stop();
+          on_accept_();
         });
   }
 
@@ -57,15 +58,25 @@ class ListenerTest : public testing::Test {
   Endpoint address_;
   std::unique_ptr<Listener> listener_;
   std::vector<Fd> accepted_;
+  std::function<void()> on_accept_;
 };
 
 TEST_F(ListenerTest, RestsWithoutDescriptorsAndComesBackWhenThereAreSome) {
-  const auto client = connectTo(address_);
-  ASSERT_TRUE(client.has_value());
-  std::optional<NoMoreDescriptors> none(std::in_place);
+  std::optional<NoMoreDescriptors> none;
+  std::optional<Connecting> second;
+  // The first is accepted while there are descriptors: UBSan checks a type with one of its own.
+  const auto first = connectTo(address_);
+  ASSERT_TRUE(first.has_value());
+  on_accept_ = [&] {
+    if (accepted_.size() == 2) return loop_.stop();
+    auto client = connectTo(address_);
+    ASSERT_TRUE(client.has_value());
+    second.emplace(std::move(*client));
+    none.emplace();
+  };
   const double before = processorSeconds();
   const auto relief = loop_.makeTimer([&] {
-    EXPECT_TRUE(accepted_.empty());
+    EXPECT_EQ(accepted_.size(), 1u);
     EXPECT_LT(processorSeconds() - before, 0.1) << "spinning takes all of the half second";
     none.reset();
   });
@@ -73,7 +84,7 @@ TEST_F(ListenerTest, RestsWithoutDescriptorsAndComesBackWhenThereAreSome) {
   const auto late = loop_.makeTimer([this] { loop_.stop(); });
   late->arm(20s);
   loop_.run();
-  EXPECT_EQ(accepted_.size(), 1u);
+  EXPECT_EQ(accepted_.size(), 2u);
 }
 
 }  // namespace
