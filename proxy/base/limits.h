@@ -31,6 +31,24 @@ inline constexpr std::size_t kDiscardedBodyBytesMax = 64 * 1024;
 // The same once the answer has left and the connection only waits for the client to see it.
 inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 
+// HTTP/2 towards clients (RFC 9113 5.2, 6.5.2, 10.5). What one connection may do before it is
+// closed as abusive; answers that were taken whole earn most of it back.
+inline constexpr std::size_t kHttp2StreamsMax = 100;                  // at the same time
+inline constexpr std::size_t kHttp2StreamWindowBytes = 64 * 1024;     // of a request body
+inline constexpr std::size_t kHttp2ConnectionWindowBytes = 1 << 20;   // of all of them, unread
+inline constexpr std::size_t kHttp2OutputBytesHigh = 64 * 1024;       // of one response, unsent
+inline constexpr std::size_t kHttp2HeaderListBytesMost = 128 * 1024;  // past it not even refused
+inline constexpr std::size_t kHttp2ContinuationsMax = 8;              // of one header block
+inline constexpr std::size_t kHttp2SettingsEntriesMax = 32;           // of one frame
+inline constexpr std::size_t kHttp2AcknowledgementsMax = 500;         // waiting to be sent
+inline constexpr unsigned kHttp2ClientResetsMax = 200;
+inline constexpr unsigned kHttp2ServerResetsMax = 100;
+inline constexpr unsigned kHttp2SettingsMax = 32;
+inline constexpr unsigned kHttp2PingsMax = 300;
+inline constexpr unsigned kHttp2PrioritiesMax = 300;
+inline constexpr unsigned kHttp2EmptyContentMax = 100;
+inline constexpr unsigned kHttp2WindowUpdatesMax = 1000;
+
 // Bodies.
 inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;
 inline constexpr std::size_t kBufferedBodyBytesCeiling = 64 * 1024 * 1024;

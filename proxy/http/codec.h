@@ -9,11 +9,15 @@
 
 #include "proxy/base/bytes.h"
 #include "proxy/base/result.h"
+#include "proxy/http/http2_budget.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
 
 using StreamId = std::uint32_t;
+
+// No stream has this id (RFC 9113 5.1.1 keeps it for the connection).
+inline constexpr StreamId kNoStream = 0;
 
 // The server's side of a client connection.
 class ServerCodec {
@@ -32,19 +36,23 @@ class ServerCodec {
     virtual void onRequestError(StreamId stream, Error error) = 0;
     // The peer gave the stream up (HTTP/2 RST_STREAM). Nothing may be sent on it any more.
     virtual void onRequestCancelled(StreamId stream) = 0;
+    // HTTP/2: the peer ran out of a budget, to be counted; the codec has seen to the rest.
+    virtual void onAbuse(Http2Abuse) {}
   };
 
   virtual ~ServerCodec() = default;
 
   // Consumes a prefix of `bytes` and returns its length. What is left is offered again: when credit
-  // is out, while an earlier pipelined request is unanswered, or when a head is incomplete.
+  // is out, while an earlier pipelined request is unanswered, or when a head is incomplete. HTTP/2
+  // keeps by itself what credit is out for, and delivers it in a later call, also an empty one.
   virtual std::size_t receive(ByteView bytes) = 0;
   // The peer will send nothing more (half-close). A request cut by it is an onRequestError().
   virtual void receiveEnd() = 0;
 
-  // The owner waits no longer for what is being read (a deadline): an onRequestError() with
-  // `error`, unless there is nothing half-read.
-  virtual void fail(Error error) = 0;
+  // The owner waits no longer for what is being read of `stream`, or of the head that has begun
+  // (kNoStream): an onRequestError() with `error`, unless there is nothing half-read. HTTP/1 reads
+  // one at a time, whichever it is.
+  virtual void fail(StreamId stream, Error error) = 0;
 
   // Body bytes the owner can take now; receive() stops when a stream's credit is used up.
   // A stream starts with none: nothing of a body is read before somebody asks for it.
@@ -64,8 +72,17 @@ class ServerCodec {
   // after.
   virtual void drain() = 0;
 
-  // What is ready to leave, in order. The owner consumes what the transport took.
+  // What is ready to leave, in order. The owner consumes what the transport took, and pulls again:
+  // what many streams have is not all made ready at once.
   virtual Buffer& pull() = 0;
+  // The peer takes the stream's response more slowly than it comes: send no more for now.
+  virtual bool isFull(StreamId stream) const = 0;
+  // Many streams at a time, each with waits of its own.
+  virtual bool isMultiplexed() const { return false; }
+  // A response, or a part of it, waits for the peer to open its window.
+  virtual bool isStalled() const { return false; }
+  // Gives up the streams of which nothing has left since the last call.
+  virtual void resetStalled() {}
   // Nothing more will be read or written once pull() is empty: close the transport.
   virtual bool isFinished() const = 0;
   // The peer would take a close now for the end of a whole response: reset the transport instead.

@@ -31,14 +31,6 @@ Outcome nameStop(const char* begin, const char* at, const char* end) {
   return Outcome::kNameMalformed;
 }
 
-// True if `name`, its underscores read as hyphens, is a field that the proxy reads.
-bool isDisguised(std::string_view name) {
-  std::array<char, 32> plain;
-  if (name.size() > plain.size()) return false;
-  std::replace_copy(name.begin(), name.end(), plain.begin(), '_', '-');
-  return headerIdOf({plain.data(), name.size()}) != HeaderId::kOther;
-}
-
 Outcome scanName(const char* begin, const char* end, Http1FieldLine& line) {
   const char* at = begin;
   bool has_underscore = false;
@@ -49,7 +41,7 @@ Outcome scanName(const char* begin, const char* end, Http1FieldLine& line) {
   if (*begin == '-' || *begin == '_' || *begin == '.') return Outcome::kNameMalformed;
   line.field.name = {begin, length};
   line.field.id = headerIdOf(line.field.name);
-  if (has_underscore && isDisguised(line.field.name)) return Outcome::kNameDisguised;
+  if (has_underscore && isDisguisedName(line.field.name)) return Outcome::kNameDisguised;
   line.next = at + 1;
   return Outcome::kField;
 }
@@ -79,6 +71,13 @@ Outcome scanValue(const char* begin, const char* end, Http1FieldLine& line) {
 }
 
 }  // namespace
+
+bool isDisguisedName(std::string_view name) {
+  std::array<char, 32> plain;
+  if (name.size() > plain.size() || name.find('_') == std::string_view::npos) return false;
+  std::replace_copy(name.begin(), name.end(), plain.begin(), '_', '-');
+  return headerIdOf({plain.data(), name.size()}) != HeaderId::kOther;
+}
 
 Http1FieldLine parseHttp1FieldLine(const char* at, const char* end) {
   Http1FieldLine line;

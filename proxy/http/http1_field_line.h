@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "proxy/base/result.h"
 #include "proxy/http/headers.h"
@@ -29,6 +30,9 @@ struct Http1FieldLine {
   const char* next = nullptr;  // behind the line: kField, kEnd
   Header field;                // kField; views into the line
 };
+
+// True if `name`, its underscores read as hyphens, is a field that the proxy reads.
+bool isDisguisedName(std::string_view name);
 
 // REQUIRES: at <= end.
 Http1FieldLine parseHttp1FieldLine(const char* at, const char* end);

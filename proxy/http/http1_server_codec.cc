@@ -126,7 +126,7 @@ void Http1ServerCodec::receiveEnd() {
   checkEnd();
 }
 
-void Http1ServerCodec::fail(Error error) {
+void Http1ServerCodec::fail(StreamId, Error error) {
   const bool is_half_read = input_ == Input::kBody || isInHead();
   if (is_half_read) refuse(std::move(error));
 }

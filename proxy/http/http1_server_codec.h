@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "proxy/base/limits.h"
 #include "proxy/http/codec.h"
 #include "proxy/http/http1_body_reader.h"
 #include "proxy/http/http1_parser.h"
@@ -26,7 +27,7 @@ class Http1ServerCodec final : public ServerCodec {
 
   std::size_t receive(ByteView bytes) override;
   void receiveEnd() override;
-  void fail(Error error) override;
+  void fail(StreamId stream, Error error) override;
   void credit(StreamId stream, std::size_t bytes) override;
   void sendContinue(StreamId stream) override;
   void sendHead(StreamId stream, const ResponseHead& head, bool for_head) override;
@@ -37,6 +38,7 @@ class Http1ServerCodec final : public ServerCodec {
   void abort(StreamId stream) override;
   void drain() override;
   Buffer& pull() override { return output_; }
+  bool isFull(StreamId) const override { return output_.size() >= limits::kOutputBytesHigh; }
   bool isFinished() const override {
     return input_ == Input::kStopped && !is_open_ && output_.empty();
   }

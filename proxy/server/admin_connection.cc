@@ -122,10 +122,10 @@ void AdminConnection::setWait() {
 void AdminConnection::onDeadline() {
   switch (wait_) {
     case Wait::kHead:
-      codec_.fail(Error{Reason::kHeadTimeout, "request head took too long"});
+      codec_.fail(kNoStream, Error{Reason::kHeadTimeout, "request head took too long"});
       break;
     case Wait::kBody:
-      codec_.fail(Error{Reason::kBodyTimeout, "request body took too long"});
+      codec_.fail(kNoStream, Error{Reason::kBodyTimeout, "request body took too long"});
       break;
     case Wait::kAnswer:
       send(adminProblem(Reason::kStoreUnavailable, "no answer in time; it may still take effect"));

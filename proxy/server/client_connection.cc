@@ -407,10 +407,11 @@ void ClientConnection::onWaitOver() {
   if (is_judged && isMovingEnough()) return beginWait(wait_, idleTime());
   switch (wait_) {
     case Wait::kHead:
-      codec_->fail(Error{Reason::kHeadTimeout, "request head took too long"});
+      codec_->fail(kNoStream, Error{Reason::kHeadTimeout, "request head took too long"});
       break;
     case Wait::kBody:
-      codec_->fail(Error{Reason::kBodyTimeout, "request body took too long"});
+      codec_->fail(streams_.front()->id(),
+                   Error{Reason::kBodyTimeout, "request body took too long"});
       break;
     case Wait::kWrite:
       return close(Reason::kClientTooSlow);

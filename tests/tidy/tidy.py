@@ -41,7 +41,7 @@ ROOMS = {
 THIRD_PARTY = {
     r"event2?/.*|event\.h": ["proxy/net/"],
     r"openssl/.*": ["proxy/crypto/", "proxy/net/tls"],
-    r"nghttp2/.*": ["proxy/http/http2_codec"],
+    r"nghttp2/.*": ["proxy/http/http2_server_", "tests/support/http2_peer"],
     r"json/.*|jsoncpp/.*|simdjson\.h": ["proxy/base/json"],
     r"yaml-cpp/.*": ["proxy/policy/"],
     r"lua\.h|lualib\.h|lauxlib\.h|lua\.hpp|lua5\.4/.*": ["lua/runtime/"],

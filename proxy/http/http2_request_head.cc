@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rules behind http2_request_head.h.
+// Thread: one loop (owned by the codec).
+#include "proxy/http/http2_request_head.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
+#include "proxy/http/grammar.h"
+#include "proxy/http/http1_field_line.h"
+#include "proxy/http/target.h"
+
+namespace edgehold {
+namespace {
+
+constexpr std::size_t kFieldOverheadBytes = 32;  // RFC 9113 6.5.2
+
+tl::unexpected<Error> malformed(const char* why) {
+  return fail(Reason::kMalformedRequest, std::string("head: ") + why);
+}
+
+tl::unexpected<Error> tooLarge(const char* why) {
+  return fail(Reason::kHeadTooLarge, std::string("head: ") + why);
+}
+
+Result<void> checkName(std::string_view name) {
+  if (name.size() > limits::kHeaderNameBytesMax) return tooLarge("field name too long");
+  const bool is_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return isNameByte(c) && (c < 'A' || c > 'Z');  // RFC 9113 8.2.1
+  });
+  if (!is_name || name[0] == '-' || name[0] == '_' || name[0] == '.') {
+    return malformed("malformed field name");
+  }
+  if (isDisguisedName(name)) return malformed("`_` for `-` in a field name");
+  return {};
+}
+
+// RFC 9113 8.2.1: no NUL, CR or LF, and no blanks around; and none of the other control bytes.
+Result<void> checkValue(std::string_view value) {
+  const char* const end = value.data() + value.size();
+  if (findControl(value.data(), end) != end) return malformed("control byte in a field value");
+  if (!value.empty() && (isBlank(value.front()) || isBlank(value.back()))) {
+    return malformed("blank around a field value");
+  }
+  return {};
+}
+
+// RFC 9113 8.2.2: fields of one connection have no place here, but `te: trailers`.
+bool concernsConnection(HeaderId id) {
+  return id == HeaderId::kConnection || id == HeaderId::kKeepAlive ||
+         id == HeaderId::kProxyConnection || id == HeaderId::kTransferEncoding ||
+         id == HeaderId::kUpgrade;
+}
+
+// As in HTTP/1: upper-case words.
+bool isMethod(std::string_view text) {
+  const bool is_word = std::all_of(text.begin(), text.end(),
+                                   [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+  return is_word && !text.empty() && text.size() <= limits::kMethodBytesMax && text[0] != '-';
+}
+
+}  // namespace
+
+void Http2RequestHead::begin() {
+  block_.clear();
+  cookie_.clear();
+  fields_.clear();
+  method_.reset();
+  scheme_.reset();
+  authority_.reset();
+  path_.reset();
+  host_.reset();
+  framing_ = Http1Framing();
+  fault_.reset();
+  list_bytes_ = 0;
+  has_fields_ = has_cookie_ = false;
+}
+
+void Http2RequestHead::add(std::string_view name, std::string_view value) {
+  list_bytes_ += name.size() + value.size() + kFieldOverheadBytes;
+  if (fault_) return;
+  if (auto taken = take(name, value); !taken) fault_ = std::move(taken.error());
+}
+
+Result<void> Http2RequestHead::take(std::string_view name, std::string_view value) {
+  if (list_bytes_ > limits::kHeadBytesMax) return tooLarge("too many bytes");
+  if (name.starts_with(':')) return takePseudo(name, value);
+  has_fields_ = true;
+  TRY(checkName(name));
+  TRY(checkValue(value));
+  return takeField({name, value, headerIdOf(name)});
+}
+
+Result<void> Http2RequestHead::takePseudo(std::string_view name, std::string_view value) {
+  if (has_fields_) return malformed("pseudo-header field after others");
+  std::optional<Piece>* piece = nullptr;
+  if (name == ":method") piece = &method_;
+  if (name == ":scheme") piece = &scheme_;
+  if (name == ":authority") piece = &authority_;
+  if (name == ":path") piece = &path_;
+  if (piece == nullptr) return malformed("unknown pseudo-header field");
+  if (*piece) return malformed("pseudo-header field comes twice");
+  *piece = keep(value);
+  return {};
+}
+
+Result<void> Http2RequestHead::takeField(const Header& field) {
+  if (concernsConnection(field.id)) return malformed("field of a connection");
+  if (field.id == HeaderId::kTe && !equalsIgnoreCase(field.value, "trailers")) {
+    return malformed("te is not `trailers`");
+  }
+  if (field.id != HeaderId::kOther) TRY(framing_.note(field));
+  if (field.id == HeaderId::kCookie) {
+    // RFC 9113 8.2.3: crumbs of one field, which is counted once.
+    has_cookie_ = true;
+    if (!cookie_.empty() && !field.value.empty()) cookie_ += "; ";
+    cookie_ += field.value;
+    return {};
+  }
+  if (field.id == HeaderId::kHost) {
+    host_ = keep(field.value);
+    return {};
+  }
+  fields_.push_back({keep(field.name), keep(field.value), field.id});
+  return {};
+}
+
+Http2RequestHead::Piece Http2RequestHead::keep(std::string_view text) {
+  const Piece piece{static_cast<std::uint32_t>(block_.size()),
+                    static_cast<std::uint32_t>(text.size())};
+  block_ += text;
+  return piece;
+}
+
+Result<void> Http2RequestHead::checkTransport() const {
+  if (!scheme_ || !path_) return malformed("pseudo-header field missing");
+  if (text(*scheme_) != (is_secure_ ? "https" : "http")) {
+    return malformed("scheme is not the transport's");
+  }
+  if (path_->bytes == 0) return malformed("empty path");
+  return {};
+}
+
+Result<std::string_view> Http2RequestHead::authority() const {
+  if (!authority_ && !host_) return malformed("no authority");
+  const std::string_view named = text(authority_ ? *authority_ : *host_);
+  if (!isValidAuthority(named)) return malformed("malformed authority");
+  if (host_ && !isSameAuthority(text(*host_), named)) {
+    return malformed("host differs from the authority");
+  }
+  return named;
+}
+
+Result<BodyLength> Http2RequestHead::contentLength(bool has_content) const {
+  TRY_ASSIGN(const BodyLength declared, framing_.requestBody(1));
+  if (!has_content) {
+    if (declared.hasBody()) return fail(Reason::kFramingConflict, "head: content is missing");
+    return declared;
+  }
+  // A stream that is still open has a body to wait for, whatever was declared.
+  return declared.hasBody() ? declared : BodyLength::chunked();
+}
+
+Result<RequestHead> Http2RequestHead::finish(bool has_content) {
+  if (fault_) return fail(*fault_);
+  if (!method_) return malformed("no method");
+  if (!isMethod(text(*method_))) return malformed("malformed method");
+  const Method method = methodOf(text(*method_));
+  if (method == Method::kTrace || method == Method::kConnect) {
+    return fail(Reason::kMethodNotAllowed, "head: " + std::string(text(*method_)));
+  }
+  TRY(checkTransport());
+  TRY(authority());
+  if (has_cookie_) {
+    const Piece name = keep("cookie");
+    fields_.push_back({name, keep(cookie_), HeaderId::kCookie});
+  }
+  // Counted late: until here the bytes are the bound.
+  if (fields_.size() + 1 > limits::kHeaderCountMax) return tooLarge("too many fields");
+  const Piece host_name = keep("host");  // the block stays where it is from here
+
+  RequestHead head;
+  head.method = method;
+  head.method_token = text(*method_);
+  const std::string_view path = text(*path_);
+  if (path[0] != '/' && path != "*") return fail(Reason::kTargetNotCanonical, "head: target form");
+  TRY_ASSIGN(const RequestTarget target, parseTarget(path, method));
+  head.target = target.target;
+  TRY_ASSIGN(head.authority, authority());
+  TRY_ASSIGN(head.body, contentLength(has_content));
+  head.expects_continue = framing_.expectsContinue() && head.body.hasBody();
+  head.headers.reserve(fields_.size() + 1);
+  head.headers.add(Header{text(host_name), head.authority, HeaderId::kHost});
+  for (const Field& field : fields_) {
+    head.headers.add(Header{text(field.name), text(field.value), field.id});
+  }
+  head.block = block_;
+  return head;
+}
+
+}  // namespace edgehold

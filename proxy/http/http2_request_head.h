@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of an HTTP/2 header block as a request (RFC 9113 8.3), by the rules of HTTP/1 and
+// narrower: what passes here can be written as HTTP/1 and read there as the same request.
+// Thread: one loop (owned by the codec).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/http/http1_framing.h"
+#include "proxy/http/message.h"
+
+namespace edgehold {
+
+class Http2RequestHead {
+ public:
+  // `is_secure`: the transport is TLS, and `:scheme` must say so.
+  explicit Http2RequestHead(bool is_secure) : is_secure_(is_secure) {}
+
+  // A new block. Views of the last head end here.
+  void begin();
+  // The next field as it was decoded. The first fault is kept for finish(), what follows ignored.
+  void add(std::string_view name, std::string_view value);
+  // The block so far, as SETTINGS_MAX_HEADER_LIST_SIZE counts it (RFC 9113 6.5.2).
+  std::size_t listBytes() const { return list_bytes_; }
+  // `has_content`: the stream did not end with the block. The views last until begin(). Fails as
+  // Http1RequestParser does.
+  Result<RequestHead> finish(bool has_content);
+
+ private:
+  // A text within block_, which moves while it grows.
+  struct Piece {
+    std::uint32_t at = 0;
+    std::uint32_t bytes = 0;
+  };
+  struct Field {
+    Piece name;
+    Piece value;
+    HeaderId id = HeaderId::kOther;
+  };
+
+  Result<void> take(std::string_view name, std::string_view value);
+  Result<void> takePseudo(std::string_view name, std::string_view value);
+  Result<void> takeField(const Header& field);
+  Result<void> checkTransport() const;
+  Result<std::string_view> authority() const;
+  Result<BodyLength> contentLength(bool has_content) const;
+  Piece keep(std::string_view text);
+  std::string_view text(Piece piece) const { return {block_.data() + piece.at, piece.bytes}; }
+
+  const bool is_secure_;
+  std::string block_;
+  std::string cookie_;
+  std::vector<Field> fields_;
+  std::optional<Piece> method_;
+  std::optional<Piece> scheme_;
+  std::optional<Piece> authority_;
+  std::optional<Piece> path_;
+  std::optional<Piece> host_;
+  Http1Framing framing_;
+  std::optional<Error> fault_;
+  std::size_t list_bytes_ = 0;
+  bool has_fields_ = false;  // a field that is no pseudo-header: those come first
+  bool has_cookie_ = false;
+};
+
+}  // namespace edgehold

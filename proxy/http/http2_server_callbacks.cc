@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// What nghttp2 tells the codec and asks of it. All is called out of receive() and pull().
+// Thread: one loop (owned by the codec).
+#include <algorithm>
+
+#include "proxy/base/limits.h"
+#include "proxy/base/log.h"
+#include "proxy/http/http2_server_parts.h"
+
+namespace edgehold {
+namespace {
+
+ByteView viewOf(const std::uint8_t* bytes, std::size_t count) {
+  return {reinterpret_cast<const char*>(bytes), count};
+}
+
+// Frames that a client can make us reset streams with (CVE-2025-8671). Our own reasons to reset
+// have other codes.
+bool isPeersFault(std::uint32_t code) {
+  switch (code) {
+    case NGHTTP2_PROTOCOL_ERROR:
+    case NGHTTP2_FLOW_CONTROL_ERROR:
+    case NGHTTP2_STREAM_CLOSED:
+    case NGHTTP2_FRAME_SIZE_ERROR:
+    case NGHTTP2_REFUSED_STREAM:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+int Http2ServerCodec::Callbacks::onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header,
+                                              void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  self.has_preface_ = true;
+  self.is_in_preface_ = false;
+  return self.countFrame(header->type, header->flags) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int Http2ServerCodec::Callbacks::onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame,
+                                                void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  const auto id = static_cast<StreamId>(frame->hd.stream_id);
+  self.block_stream_ = id;
+  self.head_.begin();
+  if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) self.openStream(id);
+  return 0;
+}
+
+int Http2ServerCodec::Callbacks::onHeader(nghttp2_session*, const nghttp2_frame*,
+                                          const std::uint8_t* name, std::size_t name_bytes,
+                                          const std::uint8_t* value, std::size_t value_bytes,
+                                          std::uint8_t, void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  self.head_.add(viewOf(name, name_bytes), viewOf(value, value_bytes));
+  if (self.head_.listBytes() <= limits::kHttp2HeaderListBytesMost) return 0;
+  self.endByAbuse(Http2Abuse::kHeaderList);
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+int Http2ServerCodec::Callbacks::onFrame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  const bool is_end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  Stream* const stream = self.find(static_cast<StreamId>(frame->hd.stream_id));
+  switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+      self.block_stream_ = kNoStream;
+      if (stream == nullptr) break;
+      self.onBlockEnd(*stream, frame->headers.cat == NGHTTP2_HCAT_REQUEST, is_end);
+      break;
+    case NGHTTP2_DATA:
+      if (is_end && stream != nullptr) self.onInputEnd(*stream);
+      if (is_end || frame->hd.length > frame->data.padlen) break;
+      if (self.budget_.spend(Http2Abuse::kEmptyContent)) break;
+      self.endByAbuse(Http2Abuse::kEmptyContent);
+      break;
+    case NGHTTP2_PING:
+      if (!self.is_draining_ || (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) break;
+      nghttp2_submit_goaway(self.session_.get(), NGHTTP2_FLAG_NONE,
+                            nghttp2_session_get_last_proc_stream_id(self.session_.get()),
+                            NGHTTP2_NO_ERROR, nullptr, 0);
+      break;
+    default:
+      break;
+  }
+  return self.is_failing_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+int Http2ServerCodec::Callbacks::onContent(nghttp2_session* session, std::uint8_t, std::int32_t id,
+                                           const std::uint8_t* bytes, std::size_t count,
+                                           void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  Stream* const stream = self.find(static_cast<StreamId>(id));
+  if (stream != nullptr) {
+    self.onContent(*stream, viewOf(bytes, count));
+  } else {
+    nghttp2_session_consume_connection(session, count);
+  }
+  return self.is_failing_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+int Http2ServerCodec::Callbacks::onClosed(nghttp2_session*, std::int32_t id, std::uint32_t,
+                                          void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  if (Stream* const stream = self.find(static_cast<StreamId>(id))) self.closeStream(*stream);
+  return 0;
+}
+
+int Http2ServerCodec::Callbacks::onFrameSent(nghttp2_session*, const nghttp2_frame* frame,
+                                             void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_DATA: {
+      Stream* const stream = self.find(static_cast<StreamId>(frame->hd.stream_id));
+      if (stream == nullptr) break;
+      if (frame->hd.type == NGHTTP2_DATA) self.budget_.earnContent();
+      stream->has_moved = true;
+      if (stream->is_sent) self.onAnswerSent(*stream);
+      break;
+    }
+    case NGHTTP2_RST_STREAM:
+      if (!isPeersFault(frame->rst_stream.error_code)) break;
+      if (!self.budget_.spend(Http2Abuse::kServerResets)) {
+        self.endByAbuse(Http2Abuse::kServerResets);
+      }
+      break;
+    case NGHTTP2_GOAWAY:
+      // nghttp2 ends a connection by itself for what a frame must never be.
+      if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !self.is_failing_) {
+        self.is_failing_ = true;
+        self.cancelAll();
+      }
+      break;
+    default:
+      break;
+  }
+  return 0;
+}
+
+// A head that cannot be sent (longer than nghttp2 writes) must not leave its stream waiting.
+int Http2ServerCodec::Callbacks::onFrameNotSent(nghttp2_session*, const nghttp2_frame* frame, int,
+                                                void* user) {
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  if (frame->hd.type == NGHTTP2_HEADERS) {
+    self.reset(static_cast<StreamId>(frame->hd.stream_id), NGHTTP2_INTERNAL_ERROR);
+  }
+  return 0;
+}
+
+ssize_t Http2ServerCodec::Callbacks::onRead(nghttp2_session*, std::int32_t, std::uint8_t*,
+                                            std::size_t room, std::uint32_t* flags,
+                                            nghttp2_data_source* source, void*) {
+  Stream& stream = *static_cast<Stream*>(source->ptr);
+  if (stream.content.empty() && !stream.is_over) {
+    stream.is_deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  const std::size_t bytes = std::min(room, stream.content.size());
+  if (bytes > 0) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (stream.is_over && bytes == stream.content.size()) {
+    stream.is_sent = true;
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (stream.is_malformed) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+  }
+  return static_cast<ssize_t>(bytes);
+}
+
+int Http2ServerCodec::Callbacks::onWrite(nghttp2_session*, nghttp2_frame*,
+                                         const std::uint8_t* frame_header, std::size_t bytes,
+                                         nghttp2_data_source* source, void* user) {
+  constexpr std::size_t kFrameHeaderBytes = 9;
+  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
+  Stream& stream = *static_cast<Stream*>(source->ptr);
+  self.output_.append(viewOf(frame_header, kFrameHeaderBytes));
+  self.output_.append(stream.content.view().substr(0, bytes));
+  stream.content.consume(bytes);
+  return 0;
+}
+
+const nghttp2_session_callbacks* Http2ServerCodec::Callbacks::table() {
+  static const nghttp2_session_callbacks* const made = [] {
+    nghttp2_session_callbacks* table = nullptr;
+    CHECK_EQ(nghttp2_session_callbacks_new(&table), 0);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(table, &onBeginFrame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(table, &onBeginHeaders);
+    nghttp2_session_callbacks_set_on_header_callback(table, &onHeader);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(table, &onFrame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, &onContent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(table, &onClosed);
+    nghttp2_session_callbacks_set_on_frame_send_callback(table, &onFrameSent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(table, &onFrameNotSent);
+    nghttp2_session_callbacks_set_send_data_callback(table, &onWrite);
+    return table;
+  }();
+  return made;
+}
+
+const nghttp2_option* Http2ServerCodec::Callbacks::options() {
+  static const nghttp2_option* const made = [] {
+    nghttp2_option* option = nullptr;
+    CHECK_EQ(nghttp2_option_new(&option), 0);
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    // Http2RequestHead is stricter than nghttp2, and can be answered.
+    nghttp2_option_set_no_http_messaging(option, 1);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_max_settings(option, limits::kHttp2SettingsEntriesMax);
+    nghttp2_option_set_max_continuations(option, limits::kHttp2ContinuationsMax);
+    nghttp2_option_set_max_outbound_ack(option, limits::kHttp2AcknowledgementsMax);
+    // A second net, by time: 33 a second are earned back.
+    nghttp2_option_set_stream_reset_rate_limit(option, 1000, 33);
+    return option;
+  }();
+  return made;
+}
+
+}  // namespace edgehold
