@@ -272,9 +272,9 @@ class Walk:
         records = [json.loads(line) for line in path.read_text().splitlines()]
         ours = [r for r in records if not r["what"].get("path", "").startswith("/.edgehold")]
         trouble = []
-        reasons = sorted(r["reason"] for r in ours)
-        if reasons != sorted(self.expected_audit):
-            trouble.append("reasons %s, not %s" % (reasons, sorted(self.expected_audit)))
+        said = sorted(r["what"].get("act", r["reason"]) for r in ours)
+        if said != sorted(self.expected_audit):
+            trouble.append("records %s, not %s" % (said, sorted(self.expected_audit)))
         for record in records:
             missing = [k for k in ("who", "what", "when", "why", "request_id") if k not in record]
             if missing:

@@ -12,7 +12,7 @@ class Step:
     reason: str = ""      # the reason code in the last answer, if it is a refusal or a hold
     says: str = ""        # what the output must contain
     reached: int = 0      # how many messages the agent got by it
-    audit: list = field(default_factory=list)  # reason codes of the records it leaves
+    audit: list = field(default_factory=list)  # what its records say: the reason code, or what an operator did
     is_eventual: bool = False     # the answer may need a moment: ask again
     keeps_streams: bool = False   # a response under way during this step must not be cut
     needs_channel: bool = False   # only with the demo's signed webhook
@@ -65,7 +65,7 @@ STEPS = [
          says="mass_send"),
     Step("Say yes, and why.",
          "run/edgehold approvals approve \"$(run/held approval_id)\" --reason 'text checked'",
-         reached=1, audit=["released"]),
+         reached=1, audit=["approval.approve", "released"]),
     Step("What became of it: the agent's own answer.",
          "curl --silent --cacert run/cert.pem \"$(run/held status_url)\" "
          "--write-out 'HTTP %{http_code}\\n'",
@@ -76,7 +76,7 @@ STEPS = [
     Step("... teach it to the rule, without a restart ...",
          "sed -i 's/\"forbidden\"/\"forbidden\", \"pineapple\"/' run/rules/words.lua\n"
          "run/edgehold reload",
-         keeps_streams=True),
+         keeps_streams=True, audit=["policy.reload"]),
     Step("... and the next request meets it.",
          "run/send '%s'" % event("evt-6", "message", "family", "pineapple for all"),
          statuses=[403], reason="rule_denied", audit=["rule_denied"]),
