@@ -36,7 +36,6 @@ inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 inline constexpr std::size_t kHttp2StreamsMax = 100;                  // at the same time
 inline constexpr std::size_t kHttp2StreamWindowBytes = 64 * 1024;     // of a request body
 inline constexpr std::size_t kHttp2ConnectionWindowBytes = 1 << 20;   // of all of them, unread
-inline constexpr std::size_t kHttp2OutputBytesHigh = 64 * 1024;       // of one response, unsent
 inline constexpr std::size_t kHttp2HeaderListBytesMost = 128 * 1024;  // past it not even refused
 inline constexpr std::size_t kHttp2ContinuationsMax = 8;              // of one header block
 inline constexpr std::size_t kHttp2SettingsEntriesMax = 32;           // of one frame

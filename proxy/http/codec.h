@@ -75,8 +75,10 @@ class ServerCodec {
   // What is ready to leave, in order. The owner consumes what the transport took, and pulls again:
   // what many streams have is not all made ready at once.
   virtual Buffer& pull() = 0;
-  // The peer takes the stream's response more slowly than it comes: send no more for now.
-  virtual bool isFull(StreamId stream) const = 0;
+  // What was sent of the stream's response and has not left.
+  virtual std::size_t queuedBytes(StreamId stream) const = 0;
+  // What is kept beside pull(), of all streams.
+  virtual std::size_t heldBytes() const { return 0; }
   // Many streams at a time, each with waits of its own.
   virtual bool isMultiplexed() const { return false; }
   // A response, or a part of it, waits for the peer to open its window.

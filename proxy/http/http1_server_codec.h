@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "proxy/base/limits.h"
 #include "proxy/http/codec.h"
 #include "proxy/http/http1_body_reader.h"
 #include "proxy/http/http1_parser.h"
@@ -38,7 +37,7 @@ class Http1ServerCodec final : public ServerCodec {
   void abort(StreamId stream) override;
   void drain() override;
   Buffer& pull() override { return output_; }
-  bool isFull(StreamId) const override { return output_.size() >= limits::kOutputBytesHigh; }
+  std::size_t queuedBytes(StreamId) const override { return output_.size(); }
   bool isFinished() const override {
     return input_ == Input::kStopped && !is_open_ && output_.empty();
   }

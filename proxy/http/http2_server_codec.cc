@@ -353,9 +353,15 @@ Buffer& Http2ServerCodec::pull() {
   return output_;
 }
 
-bool Http2ServerCodec::isFull(StreamId id) const {
+std::size_t Http2ServerCodec::queuedBytes(StreamId id) const {
   const Stream* const stream = find(id);
-  return stream != nullptr && stream->content.size() >= limits::kHttp2OutputBytesHigh;
+  return stream != nullptr ? stream->content.size() : 0;
+}
+
+std::size_t Http2ServerCodec::heldBytes() const {
+  std::size_t bytes = 0;
+  for (const auto& stream : streams_) bytes += stream->held.capacity() + stream->content.capacity();
+  return bytes;
 }
 
 bool Http2ServerCodec::isStalled() const {

@@ -42,7 +42,8 @@ class Http2ServerCodec final : public ServerCodec {
   // A notice first; when the client has surely seen it (a PING came back), the last GOAWAY.
   void drain() override;
   Buffer& pull() override;
-  bool isFull(StreamId stream) const override;
+  std::size_t queuedBytes(StreamId stream) const override;
+  std::size_t heldBytes() const override;
   bool isMultiplexed() const override { return true; }
   bool isStalled() const override;
   void resetStalled() override;

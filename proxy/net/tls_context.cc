@@ -22,8 +22,10 @@ namespace {
 constexpr char kTls12Ciphers[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-// ALPN wire form (RFC 7301 3.1).
-constexpr unsigned char kProtocols[] = "\x08http/1.1";
+// ALPN wire form (RFC 7301 3.1), the one preferred first; HTTP/1.1 alone is the tail of both.
+constexpr unsigned char kProtocols[] = "\x02h2\x08http/1.1";
+constexpr unsigned kHttp2Bytes = 3;
+constexpr unsigned kProtocolsBytes = sizeof kProtocols - 1;
 
 std::string opensslText() {
   const unsigned long code = ERR_get_error();
@@ -33,10 +35,12 @@ std::string opensslText() {
 }
 
 int chooseProtocol(SSL*, const unsigned char** chosen, unsigned char* chosen_length,
-                   const unsigned char* offered, unsigned int offered_length, void*) {
+                   const unsigned char* offered, unsigned int offered_length, void* own_protocols) {
+  const auto* const own = static_cast<const unsigned char*>(own_protocols);
+  const auto own_length = static_cast<unsigned>(kProtocols + kProtocolsBytes - own);
   unsigned char* match = nullptr;
-  const int result = SSL_select_next_proto(&match, chosen_length, kProtocols, sizeof kProtocols - 1,
-                                           offered, offered_length);
+  const int result =
+      SSL_select_next_proto(&match, chosen_length, own, own_length, offered, offered_length);
   // RFC 7301 3.2: no protocol in common is fatal, not a guess (ALPACA).
   if (result != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
   *chosen = match;
@@ -101,7 +105,8 @@ Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::make(const Tls
     made->contexts_.push_back(context);
     if (!spec.allows_tls12) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
     TRY(useCertificate(context, certificate));
-    SSL_CTX_set_alpn_select_cb(context, &chooseProtocol, nullptr);
+    const unsigned char* const protocols = kProtocols + (spec.offers_http2 ? 0 : kHttp2Bytes);
+    SSL_CTX_set_alpn_select_cb(context, &chooseProtocol, const_cast<unsigned char*>(protocols));
     // Tickets carry the session; a cache of our own would be one more thing that peers can fill.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("edgehold"), 8);
@@ -158,7 +163,9 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const std
                                      : SSL_CTX_load_verify_file(made->context_, ca_file.c_str());
   if (loaded != 1) return fail("cannot use ca_file `" + ca_file + "`: " + opensslText());
   SSL_CTX_set_verify(made->context_, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-  CHECK_EQ(SSL_CTX_set_alpn_protos(made->context_, kProtocols, sizeof kProtocols - 1), 0);
+  CHECK_EQ(SSL_CTX_set_alpn_protos(made->context_, kProtocols + kHttp2Bytes,
+                                   kProtocolsBytes - kHttp2Bytes),
+           0);
   return std::shared_ptr<const TlsClientContext>(std::move(made));
 }
 

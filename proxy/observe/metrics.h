@@ -19,6 +19,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/reason.h"
 #include "proxy/exchange/decision.h"
+#include "proxy/http/http2_budget.h"
 #include "proxy/observe/exposition.h"
 #include "proxy/observe/label_table.h"
 #include "proxy/observe/metric_cells.h"
@@ -96,6 +97,7 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   GaugeCell exchanges_open;
   CounterCell tls_handshakes;
   CounterCell tls_handshake_failures;
+  std::array<CounterCell, kHttp2AbuseCount> http2_abuses;
   CounterCell client_bytes_in;
   CounterCell client_bytes_out;
   CounterCell upstream_bytes_in;

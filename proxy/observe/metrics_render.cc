@@ -231,6 +231,13 @@ void MetricsRegistry::renderTransport(Exposition& out) const {
     out.family(counted.name, Type::kCounter, counted.help);
     out.sample(sum(counted.cell));
   }
+  out.family("edgehold_http2_abuse_total", Type::kCounter,
+             "HTTP/2 connections closed for abuse, and stalled streams reset, by kind.");
+  for (std::size_t kind = 0; kind < kHttp2AbuseCount; ++kind) {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += worker->http2_abuses[kind].value();
+    out.sample(total, {{"kind", http2AbuseName(static_cast<Http2Abuse>(kind))}});
+  }
 }
 
 void MetricsRegistry::renderPolicy(Exposition& out) const {

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "proxy/base/log.h"
 #include "proxy/http/http1_server_codec.h"
+#include "proxy/http/http2_server_codec.h"
 
 namespace edgehold {
 namespace {
@@ -19,6 +21,10 @@ using namespace std::chrono_literals;
 // answer that makes no progress for so long is given up, so that a closed browser cancels its
 // agent's run.
 constexpr auto kHalfCloseGrace = 1s;
+// How long a client that was told to go (GOAWAY) may keep an idle connection.
+constexpr auto kDrainGrace = 1s;
+// One of many streams holds a part of what a connection with a single one may.
+constexpr std::size_t kStreamsShare = 4;
 
 // Every loop reads into one buffer of its own: an idle connection owns none.
 std::span<char> readScratch() {
@@ -28,6 +34,10 @@ std::span<char> readScratch() {
 
 std::unique_ptr<ServerCodec> newHttp1Codec(ServerCodec::Events& events) {
   return std::make_unique<Http1ServerCodec>(events);
+}
+
+std::unique_ptr<ServerCodec> newHttp2Codec(ServerCodec::Events& events, bool is_secure) {
+  return std::make_unique<Http2ServerCodec>(events, is_secure);
 }
 
 }  // namespace
@@ -40,6 +50,33 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
 
   StreamId id() const { return id_; }
   ExchangeDriver& driver() { return driver_; }
+
+  void onBody(ByteView chunk) {
+    waited_bytes_ += chunk.size();
+    driver_.onRequestBody(chunk);
+  }
+  // When the client must have sent more of the body, if that is what is waited for.
+  std::optional<Instant> bodyDeadline() {
+    if (!driver_.isReceiving()) {
+      waits_since_.reset();
+      return std::nullopt;
+    }
+    if (!waits_since_) beginBodyWait();
+    return *waits_since_ + driver_.bodyTimeout();
+  }
+  void beginBodyWait() {
+    waits_since_ = connection_.station_.clock().now();
+    waited_bytes_ = 0;
+  }
+  // At the deadline: a byte now and then does not count.
+  bool isBodyMovingEnough() const {
+    const auto window = std::chrono::duration_cast<std::chrono::milliseconds>(
+        connection_.station_.clock().now() - *waits_since_);
+    const auto rate =
+        static_cast<std::uint64_t>(connection_.station_.snapshot()->limits().client_rate);
+    return waited_bytes_ > 0 &&
+           waited_bytes_ * 1000 >= rate * static_cast<std::uint64_t>(window.count());
+  }
 
   void credit(std::size_t bytes) override {
     codec().credit(id_, bytes);
@@ -69,7 +106,10 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     codec().abort(id_);
     connection_.flushLater();
   }
-  std::size_t queuedBytes() override { return codec().pull().size(); }
+  // Many streams share what a connection may hold.
+  std::size_t queuedBytes() override {
+    return codec().queuedBytes(id_) * (codec().isMultiplexed() ? kStreamsShare : 1);
+  }
   void onExchangeDone(const Decision& decision) override {
     // While nothing can be recorded this is the one thing that is said: nothing was done.
     const bool is_excuse = decision.reason == Reason::kStoreUnavailable && !decision.was_forwarded;
@@ -83,6 +123,8 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
   ClientConnection& connection_;
   StreamId id_;
   ExchangeDriver driver_;
+  std::optional<Instant> waits_since_;  // for more of the body
+  std::uint64_t waited_bytes_ = 0;      // that came meanwhile
 };
 
 ClientConnection::ClientConnection(Station& station, std::unique_ptr<Transport> transport,
@@ -110,6 +152,8 @@ void ClientConnection::drain() {
   // A request that is here already is answered, not reset with the idle connection it came on.
   if (is_open_ && is_reading_) read();
   if (is_closed_) return;
+  is_draining_ = true;
+  wait_ = Wait::kNone;  // an idle one gets less time
   codec_->drain();
   flushLater();
 }
@@ -117,6 +161,7 @@ void ClientConnection::drain() {
 void ClientConnection::close(Reason reason) {
   if (std::exchange(is_closed_, true)) return;
   deadline_->cancel();
+  if (stream_deadline_) stream_deadline_->cancel();
   if (codec_->needsReset()) transport_->breakOff();
   transport_->wantRead(false);
   transport_->wantWrite(false);
@@ -130,6 +175,11 @@ void ClientConnection::close(Reason reason) {
 void ClientConnection::onTransportOpen() {
   is_open_ = true;
   facts_.server_name = transport_->serverName();
+  if (transport_->protocol() == "h2") {
+    codec_ = newHttp2Codec(*this, facts_.is_secure);
+    stream_deadline_ = station_.loop().makeTimer([this] { onStreamDeadline(); });
+    flushLater();  // our settings
+  }
   if (facts_.is_secure) station_.metrics().tls_handshakes.add(1);
   setWait();
 }
@@ -192,7 +242,9 @@ void ClientConnection::onTurnEnd() {
   if (is_closed_) return;
   ended_.clear();
   // A response that ends may let a pipelined request begin, and that one may be answered at once.
-  while (std::exchange(feeds_again_, false) && !input_.empty()) feedLeftOver();
+  while (std::exchange(feeds_again_, false) && (!input_.empty() || codec_->isMultiplexed())) {
+    feedLeftOver();
+  }
   ended_.clear();
   if (!is_reading_ && !has_input_ended_ && input_.size() < limits::kClientInputBytesMax) {
     is_reading_ = true;
@@ -201,17 +253,20 @@ void ClientConnection::onTurnEnd() {
   }
   if (is_open_ && !is_closed_) flush();
   if (is_closed_) return;
-  buffered_.set(input_.capacity() + codec_->pull().capacity() + transport_->bufferedBytes());
+  buffered_.set(input_.capacity() + codec_->pull().capacity() + codec_->heldBytes() +
+                transport_->bufferedBytes());
   setWait();
 }
 
 void ClientConnection::flush() {
-  Buffer& output = codec_->pull();
   // Law 1 before politeness: what was decided but not recorded is not answered.
   const bool is_recorded = !std::exchange(owes_record_, false) || station_.flushRecords();
   if (std::exchange(needs_record_, false) && !is_recorded) return close();
-  const bool had_output = !output.empty();
-  while (!output.empty()) {
+  bool had_output = false;
+  for (;;) {
+    Buffer& output = codec_->pull();
+    if (output.empty()) break;
+    had_output = true;
     const IoResult sent = transport_->send(output.view());
     if (sent.kind == IoResult::Kind::kBytes) {
       station_.metrics().client_bytes_out.add(sent.bytes);
@@ -226,13 +281,15 @@ void ClientConnection::flush() {
   }
   transport_->wantWrite(false);
   if (had_output) {
-    for (const auto& stream : streams_) stream->driver().onClientDrained();
+    for (const auto& stream : streams_) {
+      if (stream->queuedBytes() < station_.outputBytesHigh()) stream->driver().onClientDrained();
+    }
     if (!input_.empty()) {
       feeds_again_ = true;
       flushLater();
     }
   }
-  if (codec_->isIdle()) output.release();
+  if (codec_->isIdle()) codec_->pull().release();
   if (codec_->isFinished() && transport_->isFlushed()) finish();
 }
 
@@ -251,15 +308,16 @@ void ClientConnection::finish() {
 }
 
 ClientConnection::Stream& ClientConnection::openStream(StreamId id) {
+  ++requests_;
   streams_.push_back(std::make_unique<Stream>(*this, id));
   return *streams_.back();
 }
 
 ClientConnection::Stream* ClientConnection::find(StreamId id) {
-  for (const auto& stream : streams_) {
-    if (stream->id() == id) return stream.get();
-  }
-  return nullptr;
+  // The newest are the busiest.
+  const auto found = std::find_if(streams_.rbegin(), streams_.rend(),
+                                  [id](const auto& stream) { return stream->id() == id; });
+  return found != streams_.rend() ? found->get() : nullptr;
 }
 
 void ClientConnection::endStream(Stream& stream) {
@@ -280,7 +338,7 @@ void ClientConnection::onRequestHead(StreamId id, RequestHead&& head) {
 }
 
 void ClientConnection::onRequestBody(StreamId id, ByteView chunk) {
-  if (Stream* const stream = find(id)) stream->driver().onRequestBody(chunk);
+  if (Stream* const stream = find(id)) stream->onBody(chunk);
 }
 
 void ClientConnection::onRequestEnd(StreamId id) {
@@ -297,14 +355,20 @@ void ClientConnection::onRequestCancelled(StreamId id) {
   if (Stream* const stream = find(id)) stream->driver().onClientGone();
 }
 
+void ClientConnection::onAbuse(Http2Abuse kind) {
+  station_.metrics().http2_abuses[static_cast<std::size_t>(kind)].add(1);
+}
+
 ClientConnection::Wait ClientConnection::currentWait() const {
   if (!is_open_) return Wait::kHandshake;
   if (is_lingering_) return Wait::kLinger;
   if (!codec_->pull().empty() || !transport_->isFlushed()) return Wait::kWrite;
   if (codec_->isIdle()) return Wait::kIdle;
   if (codec_->isInHead()) return Wait::kHead;
-  for (const auto& stream : streams_) {
-    if (stream->driver().isReceiving()) return Wait::kBody;
+  if (!codec_->isMultiplexed()) {
+    for (const auto& stream : streams_) {
+      if (stream->driver().isReceiving()) return Wait::kBody;
+    }
   }
   return has_input_ended_ ? Wait::kHalfClosed : Wait::kNone;
 }
@@ -317,11 +381,16 @@ std::uint64_t ClientConnection::movedBytes() const {
 }
 
 void ClientConnection::setWait() {
+  if (codec_->isMultiplexed()) setStreamWait();
   const Wait wait = currentWait();
   // An idle wait starts anew when anything moves. A head's covers the whole head: a byte now and
   // then does not prolong it. A body's and an answer's are judged when they are over.
+  // Frames that are no request (PING) leave an idle connection idle.
   const bool is_renewed = wait == Wait::kIdle || wait == Wait::kHalfClosed;
-  if (wait == wait_ && (!is_renewed || movedBytes() == wait_bytes_)) return;
+  const bool has_moved = wait == Wait::kIdle && codec_->isMultiplexed()
+                             ? requests_ != wait_requests_
+                             : movedBytes() != wait_bytes_;
+  if (wait == wait_ && (!is_renewed || !has_moved)) return;
   beginWait(wait, Duration::zero());
 }
 
@@ -331,6 +400,7 @@ void ClientConnection::beginWait(Wait wait, Duration idle) {
   wait_since_ = station_.clock().now();
   wait_idle_since_ = wait_since_ - idle;
   wait_bytes_ = movedBytes();
+  wait_requests_ = requests_;
   const Duration time = waitTime();
   wait_until_ = time == Duration::max() ? Instant::max() : wait_since_ + time - idle;
   armDeadline();
@@ -351,7 +421,7 @@ Duration ClientConnection::waitTime() const {
       case Wait::kHandshake:
         return timeouts.handshake;
       case Wait::kIdle:
-        return timeouts.idle;
+        return is_draining_ ? std::min<Duration>(kDrainGrace, timeouts.idle) : timeouts.idle;
       case Wait::kHead:
         return timeouts.head;
       case Wait::kBody:
@@ -391,10 +461,52 @@ bool ClientConnection::isMovingEnough() const {
   return moved * 1000 >= rate * static_cast<std::uint64_t>(window.count());
 }
 
+// Streams share one timer: each waits for its own body, and for its own window to open.
+void ClientConnection::setStreamWait() {
+  std::optional<Instant> earliest;
+  for (const auto& stream : streams_) {
+    const auto deadline = stream->bodyDeadline();
+    if (deadline) earliest = std::min(*deadline, earliest.value_or(*deadline));
+  }
+  const Instant now = station_.clock().now();
+  const bool was_stalled = std::exchange(is_stalled_, codec_->isStalled());
+  if (is_stalled_) {
+    if (!was_stalled) stall_check_ = now + station_.snapshot()->timeouts().write;
+    earliest = std::min(stall_check_, earliest.value_or(stall_check_));
+  }
+  if (!earliest) return stream_deadline_->cancel();
+  stream_deadline_->arm(*earliest - now);
+}
+
+void ClientConnection::onStreamDeadline() {
+  const Instant now = station_.clock().now();
+  std::vector<StreamId> late;  // failing one ends it
+  for (const auto& stream : streams_) {
+    const auto deadline = stream->bodyDeadline();
+    if (!deadline || *deadline > now) continue;
+    if (stream->isBodyMovingEnough()) {
+      stream->beginBodyWait();
+    } else {
+      late.push_back(stream->id());
+    }
+  }
+  for (const StreamId id : late) {
+    codec_->fail(id, Error{Reason::kBodyTimeout, "request body took too long"});
+  }
+  if (is_stalled_ && stall_check_ <= now) {
+    codec_->resetStalled();
+    is_stalled_ = false;  // the next check is a whole wait from now
+  }
+  flushLater();
+}
+
 void ClientConnection::onDeadline() {
   const Instant now = station_.clock().now();
-  if (now >= exchangeDeadline()) {
-    streams_.front()->driver().onDeadline();
+  const auto late = std::find_if(streams_.begin(), streams_.end(), [now](const auto& stream) {
+    return stream->driver().deadline() <= now;
+  });
+  if (late != streams_.end()) {
+    (*late)->driver().onDeadline();
     wait_ = Wait::kNone;  // another wait begins
     return flushLater();
   }

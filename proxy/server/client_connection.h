@@ -62,6 +62,7 @@ class ClientConnection final : public Mortal,
   void onRequestEnd(StreamId stream) override;
   void onRequestError(StreamId stream, Error error) override;
   void onRequestCancelled(StreamId stream) override;
+  void onAbuse(Http2Abuse kind) override;
 
   void onTurnEnd() override;
   void flushLater() { station_.loop().atTurnEnd(*this); }
@@ -81,6 +82,8 @@ class ClientConnection final : public Mortal,
   Instant exchangeDeadline() const;
   void onDeadline();
   void onWaitOver();
+  void setStreamWait();
+  void onStreamDeadline();
   void endStream(Stream& stream);
   Stream& openStream(StreamId id);
   Stream* find(StreamId id);
@@ -91,6 +94,8 @@ class ClientConnection final : public Mortal,
   std::unique_ptr<ServerCodec> codec_;
   ClientFacts facts_;
   std::unique_ptr<Timer> deadline_;
+  std::unique_ptr<Timer> stream_deadline_;        // HTTP/2: the earliest of all streams
+  Instant stall_check_{};                         // when responses that stand still are given up
   std::vector<std::unique_ptr<Stream>> streams_;  // HTTP/1: at most one
   std::vector<std::unique_ptr<Stream>> ended_;    // until the end of the turn
   Buffer input_;  // what the codec left: a part of a head, a body without credit, the next request
@@ -106,14 +111,18 @@ class ClientConnection final : public Mortal,
   Instant wait_idle_since_{};  // at the latest: nothing moved between the two
   Instant wait_until_ = Instant::max();
   std::uint64_t wait_bytes_ = 0;
+  std::uint64_t requests_ = 0;
+  std::uint64_t wait_requests_ = 0;
   std::size_t lingered_bytes_ = 0;
   bool is_open_ = false;
   bool is_closed_ = false;
+  bool is_draining_ = false;
   bool is_lingering_ = false;  // all is said; the client is only read until it sees that
   bool is_reading_ = true;
   bool has_input_ended_ = false;
   bool owes_record_ = false;   // a decision or claim of this turn is not known to be written
   bool needs_record_ = false;  // and no answer leaves without it
+  bool is_stalled_ = false;    // stall_check_ is due some time
   bool feeds_again_ = false;   // credit or a finished response may let the codec go on
 };
 

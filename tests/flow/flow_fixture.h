@@ -84,8 +84,9 @@ class FlowTest : public testing::Test {
 
   // A new client connection, open and reading.
   std::shared_ptr<FakePeer> connect(std::string_view from = "192.0.2.7:4000",
-                                    bool is_surplus = false) {
+                                    bool is_surplus = false, std::string_view protocol = {}) {
     auto client = std::make_shared<FakePeer>();
+    client->protocol = protocol;
     connections_.push_back(std::make_unique<ClientConnection>(
         *station_, std::make_unique<FakeTransport>(client, *Endpoint::parse(from)),
         [this](ClientConnection& ended) { bury(ended); }));

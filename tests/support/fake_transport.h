@@ -19,6 +19,7 @@ namespace edgehold {
 struct FakePeer {
   std::string received;  // what the transport's owner sent
   std::string to_send;   // what its receive() will find
+  std::string protocol;  // by ALPN
   std::size_t send_room = std::numeric_limits<std::size_t>::max();  // then it blocks
   bool has_ended = false;   // after to_send: the end of the stream
   bool has_broken = false;  // at once: a reset
@@ -96,6 +97,7 @@ class FakeTransport final : public Transport {
   void endOutput() override { other_->has_output_ended = true; }
   void breakOff() override { other_->was_reset = true; }
   const Endpoint& peer() const override { return address_; }
+  std::string_view protocol() const override { return other_->protocol; }
 
  private:
   std::shared_ptr<FakePeer> other_;
