@@ -21,7 +21,7 @@ struct TlsSpec {
   // Chosen by SNI among the names of each leaf (exact, then wildcard); the first serves the rest.
   std::vector<CertificateSpec> certificates;
   bool allows_tls12 = true;
-  bool offers_http2 = true;  // by ALPN, before HTTP/1.1
+  bool offers_http2 = false;  // by ALPN, before HTTP/1.1
 };
 
 struct ListenerSpec {

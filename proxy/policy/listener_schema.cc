@@ -43,7 +43,7 @@ TlsSpec readTls(ConfigReader& tls, SchemaScope& scope) {
     tls.reject("certificates", "at least one `{certificate: FILE, key: FILE}` is required");
   }
   spec.allows_tls12 = tls.choice<bool>("min_version", true, {{"1.2", true}, {"1.3", false}});
-  spec.offers_http2 = tls.boolean("http2", true);
+  spec.offers_http2 = tls.boolean("http2", false);
   tls.finish();
   return spec;
 }
