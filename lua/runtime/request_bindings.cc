@@ -287,15 +287,20 @@ const JsonDocument* documentOf(lua_State* raw, RuleCall& call, std::string& prob
 void pushJsonRoot(lua_State* raw, RuleCall& call) {
   std::string problem;
   if (const JsonDocument* const document = documentOf(raw, call, problem)) {
-    pushJson(raw, call.generation, document->root());
-  } else {
-    lua_pushnil(raw);
+    return pushJson(raw, call.generation, document->root());
   }
+  // A body that another parser may read must not look like no body to a rule that has not asked.
+  if (!problem.empty() && !call.knows_json_error) {
+    call.json_refusal = problem;
+    luaL_error(raw, "request.json: %s", call.json_refusal.c_str());
+  }
+  lua_pushnil(raw);
 }
 
 void pushJsonError(lua_State* raw, RuleCall& call) {
   std::string problem;
   documentOf(raw, call, problem);
+  call.knows_json_error = true;
   pushKnown(raw, problem);
 }
 

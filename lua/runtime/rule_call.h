@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "lua/runtime/rule_memory.h"
@@ -24,6 +25,8 @@ struct RuleCall {
   std::string_view rule{};       // whose check is running
   std::size_t memory_uses = 0;   // of that rule, so far
   bool was_json_asked = false;
+  bool knows_json_error = false;  // the rule has asked why the body is no JSON: it judges that
+  std::string json_refusal{};     // what stopped a rule that has not
 };
 
 // The call under way. Raises a Lua error when there is none (a rule file that is being loaded).

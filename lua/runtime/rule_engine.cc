@@ -95,12 +95,17 @@ Result<RuleVerdict> RuleEngine::run(std::size_t index, Exchange& exchange) {
   lua_pushvalue(raw, 1);
   state.rule_call->rule = rules_.ids()[index];
   state.rule_call->memory_uses = 0;
+  state.rule_call->knows_json_error = false;
+  state.rule_call->json_refusal.clear();
   const auto grown_before = static_cast<std::int64_t>(state.growth());
   state.begin(rules_.budgets());
   const Result<void> called = state.call(1, 1);
   const LuaState::Usage usage = state.end();
   kept_bytes_[index] += static_cast<std::int64_t>(state.growth()) - grown_before;
   Result<RuleVerdict> verdict = called ? readVerdict(raw) : fail(called.error());
+  const bool is_json_refused = !called && called.error().reason == Reason::kRuleFailed &&
+                               !state.rule_call->json_refusal.empty();
+  if (is_json_refused) verdict = fail(Reason::kJsonInvalid, state.rule_call->json_refusal);
   if (verdict && verdict->kind != RuleVerdict::Kind::kAllow) {
     verdict->rule = rules_.ids()[index];
     verdict->reason = exchange.keepFact(verdict->reason);

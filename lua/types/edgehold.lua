@@ -25,7 +25,7 @@
 ---@field route string|nil the route's name
 ---@field id string|nil the request id
 ---@field body_size integer bytes of the collected body
----@field json Json|string|number|boolean|nil the body; nil without one, or when it is no acceptable JSON
+---@field json Json|string|number|boolean|nil the body; nil without one; refuses what is no acceptable JSON, unless the rule asked json_error before
 ---@field json_error string|nil why `json` is nil although there is a body
 
 ---Fields by name in any case; repeated ones joined by ", ".

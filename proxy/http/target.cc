@@ -90,13 +90,14 @@ Result<std::size_t> queryEscape(std::string_view text) {
 }
 
 // `rest` follows a '/'. Segments "", "." and ".." are other spellings of another path; so are dots
-// with parameters, which some servers strip first (`/..;/`).
+// with parameters, which some servers strip first (`/..;/`), and with an escape behind them, which
+// may become a parameter or a blank that another server trims (`/..%3B/`, `/..%20/`).
 Result<void> checkSegment(std::string_view rest) {
   if (rest.empty()) return {};
   if (rest[0] == '/') return notCanonical("empty segment");
   if (rest[0] != '.') return {};
   rest.remove_prefix(rest.size() > 1 && rest[1] == '.' ? 2 : 1);
-  if (rest.empty() || rest[0] == '/' || rest[0] == '?' || rest[0] == ';') {
+  if (rest.empty() || std::string_view("/?;%").find(rest[0]) != std::string_view::npos) {
     return notCanonical("dot segment");
   }
   return {};

@@ -209,6 +209,7 @@ AuditRecord auditRecordOf(const Exchange& exchange) {
   record.approval_id = exchange.approval_id;
   record.status = decision.status;
   record.upstream_status = decision.upstream_status;
+  record.was_forwarded = decision.was_forwarded;
   record.request_bytes = decision.request_body_bytes;
   record.response_bytes = decision.response_body_bytes;
   record.policy_time = decision.policy_time;
@@ -315,7 +316,11 @@ void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
   rest.text("\"approval_id\":", record.approval_id);
   rest.text("\"policy\":", record.policy);
   rest.number("\"status\":", record.status);
-  if (record.upstream_status != 0) rest.number("\"upstream_status\":", record.upstream_status);
+  if (record.upstream_status != 0) {
+    rest.number("\"upstream_status\":", record.upstream_status);
+  } else if (record.was_forwarded) {
+    rest.text("\"upstream\":", "begun");  // a part of it was sent, and no answer came
+  }
   rest.number("\"request_bytes\":", record.request_bytes);
   rest.number("\"response_bytes\":", record.response_bytes);
   rest.microseconds("\"policy_us\":", record.policy_time);

@@ -51,6 +51,7 @@ struct AuditRecord {
   std::string_view trace_id;
   std::uint16_t status = 0;
   std::uint16_t upstream_status = 0;
+  bool was_forwarded = false;  // a byte of it may have reached an upstream; told without a status
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   Duration policy_time{};

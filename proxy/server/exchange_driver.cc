@@ -9,6 +9,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/base/strings.h"
+#include "proxy/http/hop_by_hop.h"
 #include "proxy/server/forwarding.h"
 #include "proxy/server/reply.h"
 #include "proxy/server/status_page.h"
@@ -64,6 +65,8 @@ void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts
   Exchange& exchange = *exchange_;
   exchange.request = std::move(head);
   exchange.request.keepIn(exchange.arena);
+  // Before any check: what `Connection` names goes no further, so nothing may be decided by it.
+  stripHopByHop(exchange.request.headers);
   const CidrSet& trusted = exchange.snapshot->trustedProxies();
   exchange.client.is_trusted_peer = !trusted.empty() && trusted.contains(facts.peer.ip);
   exchange.client.address = clientAddress(exchange.request.headers, facts.peer, trusted);
@@ -86,6 +89,7 @@ void ExchangeDriver::beginRefused(Client& client, const ClientFacts& facts, Erro
 void ExchangeDriver::beginRelease(Client& client, const std::function<void(Exchange&)>& prepare) {
   open(client, {});
   prepare(*exchange_);
+  stripHopByHop(exchange_->request.headers);
   exchange_->is_release = true;
   exchange_->is_body_complete = true;
   is_request_whole_ = true;

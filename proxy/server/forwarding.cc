@@ -41,12 +41,20 @@ bool assertsIdentity(const Header& field) {
     default:
       return false;
   }
-  static constexpr std::array<std::string_view, 3> kPrefixes = {"x-forwarded-", "x-edgehold-",
-                                                                "x-openclaw-"};
-  static constexpr std::array<std::string_view, 12> kNames = {
+  static constexpr std::array<std::string_view, 18> kPrefixes = {
+      "x-forwarded-",    "x-edgehold-",     "x-openclaw-",
+      "x-auth-request-", "x-authentik-",    "x-pomerium-",
+      "x-webauth-",      "x-vouch-",        "x-goog-authenticated-user-",
+      "x-goog-iap-",     "x-amzn-oidc-",    "x-ms-client-principal",
+      "cf-access-",      "tailscale-user-", "x-ssl-client-",
+      "ssl-client-",     "x-client-cert",   "x-token-user-"};
+  static constexpr std::array<std::string_view, 23> kNames = {
       "x-real-ip",        "x-client-ip",      "true-client-ip",       "client-ip",
       "cf-connecting-ip", "x-remote-user",    "x-authenticated-user", "x-remote-addr",
-      "x-remote-ip",      "x-originating-ip", "x-cluster-client-ip",  "x-original-forwarded-for"};
+      "x-remote-ip",      "x-originating-ip", "x-cluster-client-ip",  "x-original-forwarded-for",
+      "x-forwarded",      "z-forwarded-for",  "fastly-client-ip",     "x-proxyuser-ip",
+      "x-user",           "remote-user",      "remote-email",         "remote-groups",
+      "remote-name",      "front-end-https",  "x-url-scheme"};
   for (const std::string_view prefix : kPrefixes) {
     if (startsLike(field.name, prefix)) return true;
   }
@@ -58,10 +66,16 @@ bool assertsIdentity(const Header& field) {
 
 // Names by which some upstreams take another method, path or host than the one that was decided on.
 bool overridesRequest(const Header& field) {
-  static constexpr std::array<std::string_view, 7> kNames = {
-      "x-http-method",  "x-http-method-override", "x-method-override",
-      "x-original-url", "x-rewrite-url",          "x-original-host",
-      "x-host"};
+  static constexpr std::array<std::string_view, 10> kNames = {"x-http-method",
+                                                              "x-http-method-override",
+                                                              "x-method-override",
+                                                              "x-original-url",
+                                                              "x-rewrite-url",
+                                                              "x-original-host",
+                                                              "x-host",
+                                                              "x-original-method",
+                                                              "x-original-uri",
+                                                              "x-envoy-original-path"};
   if (field.id != HeaderId::kOther) return false;
   return std::any_of(kNames.begin(), kNames.end(), [&field](std::string_view name) {
     return field.name.size() == name.size() && startsLike(field.name, name);
@@ -115,7 +129,10 @@ IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const Cidr
     for (const std::string_view hop : split(field.value, ',')) hops.push_back(trimBlanks(hop));
   }
   while (!hops.empty() && trusted.contains(address)) {
-    const auto hop = IpAddress::parse(hops.back());
+    auto hop = IpAddress::parse(hops.back());
+    if (!hop) {  // some write the port as well
+      if (const auto endpoint = Endpoint::parse(hops.back())) hop = endpoint->ip;
+    }
     if (!hop) break;  // what no trusted proxy would write ends the chain of trust
     address = *hop;
     hops.pop_back();
@@ -137,7 +154,6 @@ std::string_view requestIdFrom(const Exchange& exchange) {
 void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random& random) {
   RequestHead& request = exchange.request;
   const std::string_view trace = traceparentOf(exchange, random);
-  stripHopByHop(request.headers);
   request.headers.removeIf(assertsIdentity);
   request.headers.removeIf(overridesRequest);
   request.headers.remove(HeaderId::kContentLength);  // the codec writes the framing

@@ -113,6 +113,7 @@ TEST_F(SpineTest, CutsAStreamedBodyOneBytePastTheLimit) {
   send(*client, "1\r\nx\r\n");
   EXPECT_THAT(client->received, StartsWith("HTTP/1.1 413 "));
   EXPECT_TRUE(dialer_.peers.back()->is_closed) << "the upstream must see that it is not whole";
+  EXPECT_EQ(audit().at(0)["upstream"].asString(), "begun");
 }
 
 TEST_F(SpineTest, ReadsNoMoreOfABodyThanTheUpstreamTakes) {
@@ -332,7 +333,8 @@ TEST_F(SpineTest, StripsWhatOnlyEdgeholdMaySay) {
   send(*client,
        "GET / HTTP/1.1\r\nHost: edge\r\nConnection: x-hop\r\nX-Hop: 1\r\nX-Forwarded-For: "
        "1.1.1.1\r\n"
-       "X-Edgehold-Principal: admin\r\nx-openclaw-scopes: all\r\nX-Request-Id: mine\r\n"
+       "X-Edgehold-Principal: admin\r\nTailscale-User-Login: admin\r\nremote_user: admin\r\n"
+       "x-openclaw-scopes: all\r\nX-Request-Id: mine\r\n"
        "Forwarded: for=1.1.1.1\r\nX-Keep: yes\r\n\r\n");
   const std::string& sent = upstream().received;
   EXPECT_THAT(sent, HasSubstr("X-Forwarded-For: 192.0.2.7\r\n"));
@@ -341,6 +343,25 @@ TEST_F(SpineTest, StripsWhatOnlyEdgeholdMaySay) {
        {"1.1.1.1", "X-Hop", "x-hop", "admin", "openclaw", "mine", "Forwarded: for"}) {
     EXPECT_THAT(sent, Not(HasSubstr(std::string(gone))));
   }
+}
+
+// Or a sender could show a filter a field that the upstream never sees.
+TEST_F(SpineTest, DecidesNothingByAFieldThatConnectionTakesAway) {
+  use(R"(
+listen: [{address: "127.0.0.1:0", clear_text: true}]
+upstreams: {agent: {url: "http://192.0.2.80:80"}}
+routes:
+  - name: all
+    match: {path: /}
+    upstream: agent
+    filters:
+      - dedupe: {id: "header:Idempotency-Key", required: true}
+)");
+  const auto client = connect();
+  send(*client,
+       "GET / HTTP/1.1\r\nHost: edge\r\nConnection: idempotency-key\r\nIdempotency-Key: 1\r\n\r\n");
+  EXPECT_TRUE(dialer_.peers.empty());
+  EXPECT_THAT(client->received, HasSubstr("event_missing"));
 }
 
 TEST_F(SpineTest, NamesTheSameRequestToClientUpstreamAndAudit) {

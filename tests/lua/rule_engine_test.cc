@@ -250,7 +250,8 @@ TEST(RequestReading, RefusesARepeatedQueryParameter) {
 
 TEST(RequestReading, TellsWhyThereIsNoJson) {
   const std::string body =
-      "return deny(tostring(request.json) .. ' ' .. tostring(request.json_error))";
+      "local why = request.json_error "
+      "return deny(tostring(request.json) .. ' ' .. tostring(why))";
   EXPECT_EQ(RuleFixture({body}).say(""), "deny: nil nil");
   EXPECT_THAT(RuleFixture({body}).say("{\"a\":"), StartsWith("deny: nil "));
   EXPECT_NE(RuleFixture({body}).say("{\"a\":"), "deny: nil nil");
@@ -262,8 +263,29 @@ TEST(RequestReading, TellsWhyThereIsNoJson) {
   EXPECT_EQ(uncollected.again(), "deny: nil the body was not collected");
 }
 
+// A body that only another parser can read must not pass a rule as if it were none.
+TEST(RequestReading, RefusesABodyThatIsNoJsonWhenARuleReadsIt) {
+  const std::string body =
+      "local event = request.json if event and #event.text > 3 then "
+      "return deny('long') end";
+  EXPECT_EQ(RuleFixture({body}).say(""), "allow");
+  EXPECT_EQ(RuleFixture({body}).say(R"({"text":"abcd"})"), "deny: long");
+  for (const std::string_view hidden :
+       {R"({"x":1,"x":1,"text":"abcd"})", R"({"text":"a","text":"abcd"})",
+        R"({"Text":"","text":"abcd"})", "\xEF\xBB\xBF{\"text\":\"abcd\"}", "\x1F\x8B\x08",
+        R"({"x":1e400,"text":"abcd"})", "{\"x\":\"\xFF\",\"text\":\"abcd\"}"}) {
+    EXPECT_THAT(RuleFixture({body}).say(hidden), StartsWith("json_invalid")) << hidden;
+  }
+  // Each rule asks for itself; what fails for another reason keeps its own.
+  EXPECT_THAT(RuleFixture({"tag('why', request.json_error or '')", body}).say("{"),
+              StartsWith("json_invalid"));
+  EXPECT_THAT(RuleFixture({"if request.json_error then error('x') end"}).say("{"),
+              StartsWith("rule_failed"));
+}
+
 TEST(RequestReading, JsonGetOfNoJsonIsAnError) {
-  EXPECT_THAT(RuleFixture({"return json.get(request.json, '/a')"}).say("nonsense"),
+  EXPECT_THAT(RuleFixture({"local why = request.json_error return json.get(request.json, '/a')"})
+                  .say("nonsense"),
               HasSubstr("JSON expected"));
   for (const char* const pointer : {"a", "/a~2", "/~"}) {
     EXPECT_THAT(RuleFixture({std::string("return json.get(request.json, '") + pointer + "')"})
