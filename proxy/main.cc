@@ -39,7 +39,9 @@ int runProgram(const std::vector<std::string>& arguments) {
 }  // namespace edgehold
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // a peer that left is an error code, not the end of the process
+  // A peer that left, or a file past its limit, is an error code, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   edgehold::startLogging(argv[0]);
   try {
     return edgehold::runProgram({argv + 1, argv + argc});

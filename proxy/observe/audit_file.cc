@@ -10,6 +10,8 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +27,12 @@ constexpr std::string_view kStandardOutput = "-";
 
 // strerror is not thread-safe; this is.
 std::string errnoText(int number) { return std::generic_category().message(number); }
+
+// So that a reader that stalls stalls nobody: a pipe that says so takes PIPE_BUF bytes at once.
+bool takesMore(int descriptor) {
+  pollfd wanted{descriptor, POLLOUT, 0};
+  return ::poll(&wanted, 1, 0) == 1;
+}
 
 std::string failureText(std::string_view path, std::string_view what, int number) {
   return std::string(path) + ": cannot " + std::string(what) + ": " + errnoText(number);
@@ -77,7 +85,9 @@ void AuditFile::use(std::shared_ptr<SyncedFile> file, WallTime now) {
   file_day_ = unixDay(now);
   file_bytes_ = 0;
   is_line_torn_ = false;
-  if (fstat(file->descriptor(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+  const bool is_known = fstat(file->descriptor(), &status) == 0;
+  is_pipe_ = is_known && !S_ISREG(status.st_mode);
+  if (is_known && S_ISREG(status.st_mode) && status.st_size > 0) {
     file_bytes_ = static_cast<std::size_t>(status.st_size);
     file_day_ = status.st_mtim.tv_sec / 86'400;  // yesterday's file is rotated at the first write
     is_line_torn_ = endsInsideLine(file->descriptor(), status.st_size);
@@ -159,7 +169,14 @@ AppendReport AuditFile::write(ByteView lines) {
   AppendReport report;
   bool needs_line_feed = is_line_torn_;
   while (report.bytes < lines.size()) {
-    const ByteView rest = needs_line_feed ? ByteView("\n") : lines.substr(report.bytes);
+    ByteView rest = needs_line_feed ? ByteView("\n") : lines.substr(report.bytes);
+    if (is_pipe_) {
+      rest = rest.substr(0, PIPE_BUF);
+      if (!takesMore(file_->descriptor())) {
+        report.error = noteFailure(path_ + ": cannot write: its reader takes nothing");
+        break;
+      }
+    }
     const ssize_t taken = ::write(file_->descriptor(), rest.data(), rest.size());
     if (taken < 0 && errno == EINTR) continue;
     if (taken <= 0) {

@@ -88,6 +88,7 @@ class AuditFile {
   std::size_t file_bytes_ = 0;               // guarded by mutex_
   std::int64_t file_day_ = 0;                // guarded by mutex_; days since the epoch
   bool is_line_torn_ = false;                // guarded by mutex_; the file ends inside a line
+  bool is_pipe_ = false;                     // guarded by mutex_; or a terminal: it may stall
   std::optional<WallTime> rotation_failed_;  // guarded by mutex_
   std::string owed_;                         // guarded by mutex_; lines of operators
   bool is_reopening_ = false;                // guarded by mutex_; the last reopen() failed

@@ -121,6 +121,9 @@ Result<void> Server::bindListeners() {
   for (std::size_t index = 0; index < spec.listeners.size(); ++index) {
     const ListenerSpec& listener = spec.listeners[index];
     Endpoint address = listener.address;
+    // The workers share the port, and would share it with a second edgehold: half of the traffic
+    // each, and neither would know the other's rates and events.
+    if (address.port != 0) TRY(listenAloneOn(address, listener.backlog));
     for (const auto& worker : workers_) {
       TRY_ASSIGN(Fd fd, listenOn(address, listener.backlog));
       address = localEndpoint(fd);  // all workers share the port that the first one got

@@ -83,6 +83,14 @@ class Start(Case):
     def journal(self):
         return sorted(self.state.glob("claims-*.journal"))[0]
 
+    def test_second_edgehold_on_the_same_port_does_not_start(self):
+        self.lived()
+        first = self.edgehold(plain_config(self.agent))
+        config = plain_config(self.agent)
+        config["listen"][0]["address"] = "127.0.0.1:%d" % first.port
+        self.proxy.configure(config)
+        self.refuses("127.0.0.1:%d" % first.port, "in use")
+
     def test_a_database_of_garbage(self):
         database = self.lived()
         database.write_bytes(b"garbage" * 1000)

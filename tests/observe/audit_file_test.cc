@@ -289,5 +289,25 @@ TEST(AuditNames, RefuseWhatIsNotTheirs) {
   }
 }
 
+// A log shipper that hangs must not hang the workers.
+TEST(AuditFilePipe, IsAnErrorWhileItsReaderTakesNothing) {
+  const TempDirectory directory;
+  const std::string path = directory.file("pipe");
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  const auto file = opened(specAt(path));
+  const std::string line = std::string(999, 'x') + "\n";
+  std::size_t lines = 0;
+  while (lines < 10'000 && !file->append(line, today()).error) ++lines;
+  EXPECT_LT(lines, 10'000u);
+  EXPECT_FALSE(file->isHealthy());
+  std::string taken(1 << 20, '\0');
+  EXPECT_GT(::read(reader, taken.data(), taken.size()), 0);
+  EXPECT_FALSE(file->append(line, today()).error);
+  EXPECT_TRUE(file->isHealthy());
+  ::close(reader);
+}
+
 }  // namespace
 }  // namespace edgehold
