@@ -301,6 +301,8 @@ class World:
         looked_at = 0
         while not self._stopping:
             self._open.wait(1)
+            if not self._open.is_set():  # nothing changes while the laws are checked
+                continue
             if looked_at >= len(self.book.holds):
                 time.sleep(0.005)
                 continue
