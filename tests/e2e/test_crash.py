@@ -88,7 +88,7 @@ class Crash(unittest.TestCase):
             for event in events:
                 world.repeat_event(client, event)
             client.close()
-        if kills % 15 == 1:
+        if kills % 15 == 1 and book.counts["answers"]:  # a life may end before anybody asked
             self.assertIn("request_id", world.proxy.command(
                 "--json", "audit", "query", "--limit", "5").stdout)
         return newest
