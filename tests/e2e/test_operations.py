@@ -113,9 +113,9 @@ class Drain(Case):
             client.request()
         proxy.signal(signal.SIGTERM)
         proxy.process.send_signal(signal.SIGCONT)
-        for client in waiting:
-            response = client.response()
-            self.assertEqual((response.status, response.get("connection")), (200, "close"))
+        for client in waiting:  # some are answered before the signal is, and closed as idle ones
+            self.assertEqual(client.response().status, 200)
+            self.assertTrue(client.is_closed())
 
         def is_refused():
             try:

@@ -62,6 +62,10 @@ class Script:
             sock.sendall(octets[at:at + piece])
         if then == "reset":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        if then == "end":
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(65536):  # until the proxy has seen it, or it may use the connection again
+                pass
         return then == "stay"
 
     def connections_of(self, target):
