@@ -28,6 +28,23 @@ UpstreamConnection::UpstreamConnection(Loop& loop, std::unique_ptr<Transport> tr
         lose(Error{deadline_reason_, "deadline passed"});
       })) {}
 
+void UpstreamConnection::sendHead(const RequestHead& head) {
+  ++requests_;
+  has_spoken_ = has_heard_ = false;
+  stream_ = codec_.sendHead(head);
+  loop_.atTurnEnd(*this);
+}
+
+void UpstreamConnection::sendBody(ByteView chunk) {
+  codec_.sendBody(stream_, chunk);
+  loop_.atTurnEnd(*this);
+}
+
+void UpstreamConnection::sendEnd() {
+  codec_.sendEnd(stream_);
+  loop_.atTurnEnd(*this);
+}
+
 void UpstreamConnection::setDeadline(Duration delay, Reason reason) {
   deadline_reason_ = reason;
   deadline_->arm(delay);

@@ -6,17 +6,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/upstream/upstream_connection.h"
+
 namespace edgehold {
 
 // Whatever an idle connection says ends it: the peer closed, or spoke out of turn.
-class UpstreamPool::IdleSlot final : public UpstreamConnection::User, public Mortal {
+class UpstreamPool::IdleSlot final : public UpstreamStream::User, public Mortal {
  public:
-  IdleSlot(UpstreamPool& pool, std::unique_ptr<UpstreamConnection> connection)
+  IdleSlot(UpstreamPool& pool, std::unique_ptr<UpstreamStream> connection)
       : pool_(pool), connection_(std::move(connection)) {
     connection_->setUser(this);
     connection_->setDeadline(pool.spec().idle_timeout, Reason::kUpstreamTimeout);
   }
-  std::unique_ptr<UpstreamConnection> take() {
+  std::unique_ptr<UpstreamStream> take() {
     connection_->setUser(nullptr);
     connection_->clearDeadline();
     return std::move(connection_);
@@ -32,7 +34,7 @@ class UpstreamPool::IdleSlot final : public UpstreamConnection::User, public Mor
 
  private:
   UpstreamPool& pool_;
-  std::unique_ptr<UpstreamConnection> connection_;
+  std::unique_ptr<UpstreamStream> connection_;
 };
 
 UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec)
@@ -41,7 +43,7 @@ UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, Ups
 // The last exchange of an old policy may end the pool from within one of its connections.
 UpstreamPool::~UpstreamPool() { closeIdle(); }
 
-std::unique_ptr<UpstreamConnection> UpstreamPool::takeIdle() {
+std::unique_ptr<UpstreamStream> UpstreamPool::takeIdle() {
   while (!idle_.empty()) {
     const auto slot = std::move(idle_.back());
     idle_.pop_back();
@@ -55,8 +57,8 @@ std::unique_ptr<UpstreamConnection> UpstreamPool::takeIdle() {
   return nullptr;
 }
 
-Async<Result<std::unique_ptr<UpstreamConnection>>> UpstreamPool::open() {
-  using Opened = Result<std::unique_ptr<UpstreamConnection>>;
+Async<Result<std::unique_ptr<UpstreamStream>>> UpstreamPool::open() {
+  using Opened = Result<std::unique_ptr<UpstreamStream>>;
   auto [async, resolver] = Async<Opened>::make();
   const UpstreamAddress address = spec_.addresses[next_address_++ % spec_.addresses.size()];
   if (const auto literal = IpAddress::parse(address.host)) {
@@ -74,8 +76,8 @@ Async<Result<std::unique_ptr<UpstreamConnection>>> UpstreamPool::open() {
   return std::move(async);
 }
 
-Result<std::unique_ptr<UpstreamConnection>> UpstreamPool::dial(const UpstreamAddress& address,
-                                                               IpAddress ip) {
+Result<std::unique_ptr<UpstreamStream>> UpstreamPool::dial(const UpstreamAddress& address,
+                                                           IpAddress ip) {
   Result<std::unique_ptr<Transport>> transport =
       dialer_.dial(spec_, address, Endpoint{ip, address.port});
   if (!transport) {
@@ -86,7 +88,7 @@ Result<std::unique_ptr<UpstreamConnection>> UpstreamPool::dial(const UpstreamAdd
   return std::make_unique<UpstreamConnection>(loop_, std::move(*transport));
 }
 
-void UpstreamPool::giveBack(std::unique_ptr<UpstreamConnection> connection) {
+void UpstreamPool::giveBack(std::unique_ptr<UpstreamStream> connection) {
   connection->setUser(nullptr);
   connection->clearDeadline();
   const bool keeps = connection->isReusable() && idle_.size() < spec_.idle_connections_max;

@@ -12,9 +12,9 @@
 #include "proxy/base/graveyard.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/net/resolver.h"
-#include "proxy/net/tls_context.h"
-#include "proxy/upstream/upstream_connection.h"
+#include "proxy/net/transport.h"
 #include "proxy/upstream/upstream_spec.h"
+#include "proxy/upstream/upstream_stream.h"
 
 namespace edgehold {
 
@@ -49,11 +49,11 @@ class UpstreamPool {
   Graveyard& graveyard() { return graveyard_; }
 
   // An idle connection, the one used last; null when there is none.
-  std::unique_ptr<UpstreamConnection> takeIdle();
+  std::unique_ptr<UpstreamStream> takeIdle();
   // A new connection, not started yet. Comes at once unless the host must be resolved.
-  Async<Result<std::unique_ptr<UpstreamConnection>>> open();
+  Async<Result<std::unique_ptr<UpstreamStream>>> open();
   // Takes a connection back when its request is over: keeps it if it can be used again.
-  void giveBack(std::unique_ptr<UpstreamConnection> connection);
+  void giveBack(std::unique_ptr<UpstreamStream> connection);
   // Closes what is idle; a draining worker keeps none.
   void closeIdle();
 
@@ -61,7 +61,7 @@ class UpstreamPool {
   // The pool as the user of one idle connection.
   class IdleSlot;
 
-  Result<std::unique_ptr<UpstreamConnection>> dial(const UpstreamAddress& address, IpAddress ip);
+  Result<std::unique_ptr<UpstreamStream>> dial(const UpstreamAddress& address, IpAddress ip);
   void drop(const IdleSlot& slot);
 
   Loop& loop_;

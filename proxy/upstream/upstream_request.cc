@@ -28,7 +28,7 @@ void UpstreamRequest::openNew() {
   opening_ = pool_->open();
   // Only a name that must be looked up keeps us waiting here.
   lookup_deadline_ = nullptr;
-  opening_->then([this](Result<std::unique_ptr<UpstreamConnection>> opened) {
+  opening_->then([this](Result<std::unique_ptr<UpstreamStream>> opened) {
     lookup_deadline_ = nullptr;
     if (!opened) return failWith(std::move(opened).error());
     take(std::move(*opened));
@@ -43,7 +43,7 @@ void UpstreamRequest::openNew() {
   lookup_deadline_->arm(pool_->spec().connect_timeout);
 }
 
-void UpstreamRequest::take(std::unique_ptr<UpstreamConnection> connection) {
+void UpstreamRequest::take(std::unique_ptr<UpstreamStream> connection) {
   connection_ = std::move(connection);
   connection_->setUser(this);
 }
@@ -51,23 +51,20 @@ void UpstreamRequest::take(std::unique_ptr<UpstreamConnection> connection) {
 void UpstreamRequest::onConnectionOpen() { sendHead(); }
 
 void UpstreamRequest::sendHead() {
-  connection_->beginRequest();
-  stream_ = connection_->codec().sendHead(*head_);
+  connection_->sendHead(*head_);
   has_head_left_ = has_sent_ = true;
-  if (!early_body_.empty()) connection_->codec().sendBody(stream_, early_body_.view());
+  if (!early_body_.empty()) connection_->sendBody(early_body_.view());
   early_body_.release();
-  if (has_ended_) connection_->codec().sendEnd(stream_);
+  if (has_ended_) connection_->sendEnd();
   awaitUpstream();
-  connection_->flushLater();
 }
 
 void UpstreamRequest::sendBody(ByteView chunk) {
   if (!is_under_way_) return;  // the upstream answered early and closed
   if (!has_head_left_) return early_body_.append(chunk);
   const bool was_drained = connection_->queuedBytes() == 0;
-  connection_->codec().sendBody(stream_, chunk);
+  connection_->sendBody(chunk);
   if (was_drained) awaitUpstream();
-  connection_->flushLater();
 }
 
 // What is queued must leave in time; an answer that is under way has its own deadline.
@@ -80,9 +77,8 @@ void UpstreamRequest::awaitUpstream() {
 void UpstreamRequest::sendEnd() {
   has_ended_ = true;
   if (!is_under_way_ || !has_head_left_) return;
-  connection_->codec().sendEnd(stream_);
+  connection_->sendEnd();
   awaitUpstream();
-  connection_->flushLater();
 }
 
 std::size_t UpstreamRequest::queuedBytes() {
@@ -130,18 +126,27 @@ void UpstreamRequest::onResponseError(StreamId, Error error) { onConnectionLost(
 
 void UpstreamRequest::onConnectionLost(Error error) {
   // A deadline says nothing about whether the request was seen.
-  const bool was_stale = connection_->isReused() && !connection_->hasHeard() &&
-                         error.reason != Reason::kUpstreamTimeout;
+  const auto seen = error.reason == Reason::kUpstreamTimeout ? UpstreamStream::Seen::kPerhaps
+                                                             : connection_->seen();
   bury();
   if (!is_under_way_) return;
-  // RFC 9110 9.2.2: only what has the same effect twice is sent twice, and only when the connection
-  // was an old one that the upstream may have closed before it saw this request.
-  const bool may_repeat =
-      was_stale && !has_retried_ && isIdempotent(head_->method) && !head_->body.hasBody();
-  if (!may_repeat) return failWith(std::move(error));
+  if (has_retried_ || !mayStartAgain(seen)) return failWith(std::move(error));
   has_retried_ = true;
   has_head_left_ = false;
   openNew();
+}
+
+// RFC 9110 9.2.2: only what has the same effect twice is sent twice.
+bool UpstreamRequest::mayStartAgain(UpstreamStream::Seen seen) const {
+  switch (seen) {
+    case UpstreamStream::Seen::kPerhaps:
+      return false;
+    case UpstreamStream::Seen::kHardly:
+      return isIdempotent(head_->method) && !head_->body.hasBody();
+    case UpstreamStream::Seen::kNever:
+      return true;
+  }
+  return false;
 }
 
 void UpstreamRequest::bury() {

@@ -8,12 +8,12 @@
 #include <optional>
 
 #include "proxy/base/async.h"
-#include "proxy/upstream/upstream_connection.h"
 #include "proxy/upstream/upstream_pool.h"
+#include "proxy/upstream/upstream_stream.h"
 
 namespace edgehold {
 
-class UpstreamRequest final : private UpstreamConnection::User {
+class UpstreamRequest final : private UpstreamStream::User {
  public:
   // Exactly one of onUpstreamEnd() and onUpstreamError() comes, last. Views are valid for the call.
   class Events {
@@ -60,10 +60,11 @@ class UpstreamRequest final : private UpstreamConnection::User {
   void onResponseEnd(StreamId stream) override;
   void onResponseError(StreamId stream, Error error) override;
 
-  void take(std::unique_ptr<UpstreamConnection> connection);
+  void take(std::unique_ptr<UpstreamStream> connection);
   void openNew();
   void sendHead();
   void awaitUpstream();
+  bool mayStartAgain(UpstreamStream::Seen seen) const;
   void bury();
   void failWith(Error error);
 
@@ -71,11 +72,10 @@ class UpstreamRequest final : private UpstreamConnection::User {
   UpstreamPool* pool_ = nullptr;
   const RequestHead* head_ = nullptr;
   Waits waits_{};
-  std::unique_ptr<UpstreamConnection> connection_;
-  std::optional<Async<Result<std::unique_ptr<UpstreamConnection>>>> opening_;
+  std::unique_ptr<UpstreamStream> connection_;
+  std::optional<Async<Result<std::unique_ptr<UpstreamStream>>>> opening_;
   std::unique_ptr<Timer> lookup_deadline_;
   Buffer early_body_;  // what came before the connection was open
-  StreamId stream_ = 0;
   bool is_under_way_ = false;
   bool has_head_left_ = false;  // the codec has been given the request head
   bool has_sent_ = false;
