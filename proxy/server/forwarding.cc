@@ -4,83 +4,16 @@
 #include "proxy/server/forwarding.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/hop_by_hop.h"
 #include "proxy/observe/trace.h"
+#include "proxy/server/owned_fields.h"
 
 namespace edgehold {
 namespace {
-
-// Many servers read `X_Forwarded_For` as `X-Forwarded-For` (CGI variables), so both are the same
-// here.
-bool startsLike(std::string_view text, std::string_view prefix) {
-  if (text.size() < prefix.size()) return false;
-  for (std::size_t i = 0; i < prefix.size(); ++i) {
-    const char c = text[i] == '_' ? '-' : asciiLower(text[i]);
-    if (c != prefix[i]) return false;
-  }
-  return true;
-}
-
-// Names that tell an upstream who somebody is or where a request came from. Only edgehold says so.
-bool assertsIdentity(const Header& field) {
-  switch (field.id) {
-    case HeaderId::kForwarded:
-    case HeaderId::kXForwardedFor:
-    case HeaderId::kXForwardedHost:
-    case HeaderId::kXForwardedProto:
-    case HeaderId::kXRequestId:
-    case HeaderId::kTraceparent:
-      return true;
-    case HeaderId::kOther:
-      break;
-    default:
-      return false;
-  }
-  static constexpr std::array<std::string_view, 18> kPrefixes = {
-      "x-forwarded-",    "x-edgehold-",     "x-openclaw-",
-      "x-auth-request-", "x-authentik-",    "x-pomerium-",
-      "x-webauth-",      "x-vouch-",        "x-goog-authenticated-user-",
-      "x-goog-iap-",     "x-amzn-oidc-",    "x-ms-client-principal",
-      "cf-access-",      "tailscale-user-", "x-ssl-client-",
-      "ssl-client-",     "x-client-cert",   "x-token-user-"};
-  static constexpr std::array<std::string_view, 23> kNames = {
-      "x-real-ip",        "x-client-ip",      "true-client-ip",       "client-ip",
-      "cf-connecting-ip", "x-remote-user",    "x-authenticated-user", "x-remote-addr",
-      "x-remote-ip",      "x-originating-ip", "x-cluster-client-ip",  "x-original-forwarded-for",
-      "x-forwarded",      "z-forwarded-for",  "fastly-client-ip",     "x-proxyuser-ip",
-      "x-user",           "remote-user",      "remote-email",         "remote-groups",
-      "remote-name",      "front-end-https",  "x-url-scheme"};
-  for (const std::string_view prefix : kPrefixes) {
-    if (startsLike(field.name, prefix)) return true;
-  }
-  for (const std::string_view name : kNames) {
-    if (field.name.size() == name.size() && startsLike(field.name, name)) return true;
-  }
-  return false;
-}
-
-// Names by which some upstreams take another method, path or host than the one that was decided on.
-bool overridesRequest(const Header& field) {
-  static constexpr std::array<std::string_view, 10> kNames = {"x-http-method",
-                                                              "x-http-method-override",
-                                                              "x-method-override",
-                                                              "x-original-url",
-                                                              "x-rewrite-url",
-                                                              "x-original-host",
-                                                              "x-host",
-                                                              "x-original-method",
-                                                              "x-original-uri",
-                                                              "x-envoy-original-path"};
-  if (field.id != HeaderId::kOther) return false;
-  return std::any_of(kNames.begin(), kNames.end(), [&field](std::string_view name) {
-    return field.name.size() == name.size() && startsLike(field.name, name);
-  });
-}
 
 void addFact(Headers& headers, std::string_view name, std::string_view value) {
   if (!value.empty()) headers.add(Header{name, value, HeaderId::kOther});
@@ -154,10 +87,11 @@ std::string_view requestIdFrom(const Exchange& exchange) {
 void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random& random) {
   RequestHead& request = exchange.request;
   const std::string_view trace = traceparentOf(exchange, random);
-  request.headers.removeIf(assertsIdentity);
-  request.headers.removeIf(overridesRequest);
-  request.headers.remove(HeaderId::kContentLength);  // the codec writes the framing
-  request.headers.remove(HeaderId::kExpect);         // answered here
+  request.headers.removeIf([](const Header& field) {
+    return field.id == HeaderId::kContentLength ||  // the codec writes the framing
+           field.id == HeaderId::kExpect ||         // answered here
+           isOwnedField(field);
+  });
   if (!upstream.host.empty()) request.headers.set("Host", upstream.host);
   Headers& headers = request.headers;
   headers.add(Header{"X-Forwarded-For", addressText(exchange), HeaderId::kXForwardedFor});

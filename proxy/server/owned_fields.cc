@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table behind owned_fields.h.
+// Thread: any (immutable).
+#include "proxy/server/owned_fields.h"
+
+#include <algorithm>
+#include <array>
+
+#include "proxy/base/strings.h"
+
+namespace edgehold {
+namespace {
+
+struct Owned {
+  std::string_view name;  // lower case; with `is_family` all names that begin so
+  bool is_family = false;
+};
+constexpr bool kFamily = true;
+
+// Sorted, and nothing else begins as a family does: one comparison after a binary search decides.
+constexpr std::array kOwned = {
+    Owned{"cf-access-", kFamily},
+    Owned{"cf-connecting-ip"},
+    Owned{"client-ip"},
+    Owned{"fastly-client-ip"},
+    Owned{"front-end-https"},
+    Owned{"remote-email"},
+    Owned{"remote-groups"},
+    Owned{"remote-name"},
+    Owned{"remote-user"},
+    Owned{"ssl-client-", kFamily},
+    Owned{"tailscale-user-", kFamily},
+    Owned{"true-client-ip"},
+    Owned{"x-amzn-oidc-", kFamily},
+    Owned{"x-auth-request-", kFamily},
+    Owned{"x-authenticated-user"},
+    Owned{"x-authentik-", kFamily},
+    Owned{"x-client-cert", kFamily},
+    Owned{"x-client-ip"},
+    Owned{"x-cluster-client-ip"},
+    Owned{"x-edgehold-", kFamily},
+    Owned{"x-envoy-original-path"},
+    Owned{"x-forwarded"},
+    Owned{"x-forwarded-", kFamily},
+    Owned{"x-goog-authenticated-user-", kFamily},
+    Owned{"x-goog-iap-", kFamily},
+    Owned{"x-host"},
+    Owned{"x-http-method"},
+    Owned{"x-http-method-override"},
+    Owned{"x-method-override"},
+    Owned{"x-ms-client-principal", kFamily},
+    Owned{"x-openclaw-", kFamily},
+    Owned{"x-original-forwarded-for"},
+    Owned{"x-original-host"},
+    Owned{"x-original-method"},
+    Owned{"x-original-uri"},
+    Owned{"x-original-url"},
+    Owned{"x-originating-ip"},
+    Owned{"x-pomerium-", kFamily},
+    Owned{"x-proxyuser-ip"},
+    Owned{"x-real-ip"},
+    Owned{"x-remote-addr"},
+    Owned{"x-remote-ip"},
+    Owned{"x-remote-user"},
+    Owned{"x-request-id"},  // by its id where it is spelled so; with underscores here
+    Owned{"x-rewrite-url"},
+    Owned{"x-ssl-client-", kFamily},
+    Owned{"x-token-user-", kFamily},
+    Owned{"x-url-scheme"},
+    Owned{"x-user"},
+    Owned{"x-vouch-", kFamily},
+    Owned{"x-webauth-", kFamily},
+    Owned{"z-forwarded-for"},
+};
+
+constexpr bool isSearchable() {
+  for (std::size_t i = 1; i < kOwned.size(); ++i) {
+    const Owned& before = kOwned[i - 1];
+    if (!(before.name < kOwned[i].name)) return false;
+    if (before.is_family && kOwned[i].name.starts_with(before.name)) return false;
+  }
+  return true;
+}
+static_assert(isSearchable());
+
+// Longer names differ from every entry, or belong to a family by their beginning.
+constexpr std::size_t kLongest = 32;
+static_assert(std::all_of(kOwned.begin(), kOwned.end(),
+                          [](const Owned& owned) { return owned.name.size() < kLongest; }));
+
+bool isListed(std::string_view name) {
+  std::array<char, kLongest> plain;
+  const std::size_t length = std::min(name.size(), plain.size());
+  std::transform(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(length), plain.begin(),
+                 [](char c) { return c == '_' ? '-' : asciiLower(c); });
+  const std::string_view wanted(plain.data(), length);
+  const auto after = std::upper_bound(
+      kOwned.begin(), kOwned.end(), wanted,
+      [](std::string_view value, const Owned& owned) { return value < owned.name; });
+  if (after == kOwned.begin()) return false;
+  const Owned& nearest = *(after - 1);
+  return nearest.is_family ? wanted.starts_with(nearest.name) : wanted == nearest.name;
+}
+
+}  // namespace
+
+bool isOwnedField(const Header& field) {
+  switch (field.id) {
+    case HeaderId::kForwarded:
+    case HeaderId::kXForwardedFor:
+    case HeaderId::kXForwardedHost:
+    case HeaderId::kXForwardedProto:
+    case HeaderId::kXRequestId:
+    case HeaderId::kTraceparent:
+      return true;
+    case HeaderId::kOther:
+      return isListed(field.name);
+    default:
+      return false;
+  }
+}
+
+}  // namespace edgehold
