@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "proxy/base/strings.h"
+#include "proxy/base/synced_file.h"
 
 namespace edgehold {
 namespace {
@@ -31,7 +33,7 @@ class Descriptor {
 };
 
 tl::unexpected<Error> failErrno(const std::string& path, int error) {
-  return fail("`" + path + "`: " + std::generic_category().message(error));
+  return fail("`" + path + "`: " + errorText(error));
 }
 
 }  // namespace
@@ -89,10 +91,7 @@ Result<void> writeFile(const std::string& path, std::string_view bytes) {
     return written;
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return failErrno(path, errno);
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == path.npos ? "." : path.substr(0, slash + 1);
-  const Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (folder.fd() < 0 || ::fsync(folder.fd()) != 0) return failErrno(directory, errno);
+  if (const int error = syncDirectoryOf(path); error != 0) return failErrno(path, error);
   return {};
 }
 

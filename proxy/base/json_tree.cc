@@ -76,6 +76,10 @@ std::optional<std::string> stringMember(const Json::Value& object, std::string_v
   return member->asString();
 }
 
+std::string textMember(const Json::Value& object, std::string_view key) {
+  return stringMember(object, key).value_or("");
+}
+
 std::optional<std::int64_t> intMember(const Json::Value& object, std::string_view key) {
   const Json::Value* const member = anyMember(object, key);
   if (member == nullptr || !member->isInt64()) return std::nullopt;
@@ -86,6 +90,12 @@ std::optional<bool> boolMember(const Json::Value& object, std::string_view key) 
   const Json::Value* const member = anyMember(object, key);
   if (member == nullptr || !member->isBool()) return std::nullopt;
   return member->asBool();
+}
+
+Json::Value jsonList(std::span<const std::string> texts) {
+  Json::Value list(Json::arrayValue);
+  for (const std::string& text : texts) list.append(text);
+  return list;
 }
 
 }  // namespace edgehold

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,7 +29,12 @@ std::string writeJsonPretty(const Json::Value& tree);
 std::optional<std::string> stringMember(const Json::Value& object, std::string_view key);
 std::optional<std::int64_t> intMember(const Json::Value& object, std::string_view key);
 std::optional<bool> boolMember(const Json::Value& object, std::string_view key);
+// The string `key`, "" when absent.
+std::string textMember(const Json::Value& object, std::string_view key);
 // Any kind; null when absent. Lives as long as `object`.
 const Json::Value* anyMember(const Json::Value& object, std::string_view key);
+
+// The array of `texts`.
+Json::Value jsonList(std::span<const std::string> texts);
 
 }  // namespace edgehold

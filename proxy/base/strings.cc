@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <numeric>
+#include <system_error>
 
 namespace edgehold {
 namespace {
@@ -69,6 +70,19 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     if (end == std::string_view::npos) return pieces;
     text.remove_prefix(end + 1);
   }
+}
+
+std::string join(std::span<const std::string> texts, std::string_view separator) {
+  std::string joined;
+  for (const std::string& text : texts) {
+    if (&text != texts.data()) joined += separator;
+    joined += text;
+  }
+  return joined;
+}
+
+std::string errorText(int error_number) {
+  return std::error_code(error_number, std::generic_category()).message();
 }
 
 std::optional<std::uint64_t> parseUnsigned(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,11 @@ std::string toLower(std::string_view text);
 std::string_view trimBlanks(std::string_view text);
 // The pieces between `separator`s; "" gives one empty piece.
 std::vector<std::string_view> split(std::string_view text, char separator);
+
+// The texts with `separator` between each two.
+std::string join(std::span<const std::string> texts, std::string_view separator);
+// The text for an errno, as strerror() but safe on any thread.
+std::string errorText(int error_number);
 
 // Decimal digits only, the whole text, no sign, no overflow; leading zeros are allowed.
 std::optional<std::uint64_t> parseUnsigned(std::string_view text);

@@ -23,18 +23,19 @@ int SyncedFile::syncUpTo(std::uint64_t written, const std::string& path) {
     is_broken_.store(true, std::memory_order_release);
     return number;
   }
-  if (synced_ == 0) syncDirectoryOf(path);
+  if (synced_ == 0) (void)syncDirectoryOf(path);
   synced_ = covered;
   return 0;
 }
 
-void syncDirectoryOf(const std::string& path) {
+int syncDirectoryOf(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
+  if (descriptor < 0) return errno;
+  const int error = ::fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
   ::close(descriptor);
+  return error;
 }
 
 }  // namespace edgehold

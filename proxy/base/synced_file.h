@@ -40,8 +40,8 @@ class SyncedFile {
   std::uint64_t synced_ = 0;  // guarded by sync_mutex_
 };
 
-// Makes a new entry in the directory of `path` durable. Not all file systems can; then the file's
-// own sync stands.
-void syncDirectoryOf(const std::string& path);
+// Makes a new entry in the directory of `path` durable; 0, or an errno. Not all file systems can;
+// then the file's own sync stands.
+int syncDirectoryOf(const std::string& path);
 
 }  // namespace edgehold

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "proxy/base/log.h"
+#include "proxy/base/strings.h"
 #include "proxy/net/socket.h"
 
 namespace edgehold {

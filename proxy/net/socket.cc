@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
 
 namespace edgehold {
 namespace {
@@ -112,10 +113,6 @@ IoResult sendTo(int fd, ByteView bytes) {
 void resetOnClose(int fd) {
   const linger now{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-}
-
-std::string errorText(int error_number) {
-  return std::error_code(error_number, std::system_category()).message();
 }
 
 }  // namespace edgehold

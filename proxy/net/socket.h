@@ -40,7 +40,4 @@ IoResult sendTo(int fd, ByteView bytes);
 // When it is closed the peer gets a reset, and what it has not got yet is dropped.
 void resetOnClose(int fd);
 
-// The text for `error_number`, as strerror() but safe on any thread.
-std::string errorText(int error_number);
-
 }  // namespace edgehold

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "proxy/base/strings.h"
 #include "proxy/net/socket.h"
 
 namespace edgehold {

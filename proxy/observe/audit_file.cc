@@ -17,6 +17,7 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
+#include "proxy/base/strings.h"
 #include "proxy/observe/audit_names.h"
 #include "proxy/observe/civil_time.h"
 
@@ -25,9 +26,6 @@ namespace {
 
 constexpr std::string_view kStandardOutput = "-";
 
-// strerror is not thread-safe; this is.
-std::string errnoText(int number) { return std::generic_category().message(number); }
-
 // So that a reader that stalls stalls nobody: a pipe that says so takes PIPE_BUF bytes at once.
 bool takesMore(int descriptor) {
   pollfd wanted{descriptor, POLLOUT, 0};
@@ -35,7 +33,8 @@ bool takesMore(int descriptor) {
 }
 
 std::string failureText(std::string_view path, std::string_view what, int number) {
-  return std::string(path) + ": cannot " + std::string(what) + ": " + errnoText(number);
+  return "audit log `" + std::string(path) + "`: cannot " + std::string(what) + ": " +
+         errorText(number);
 }
 
 // Never over an existing file: that could be a whole day's records.
@@ -111,12 +110,12 @@ Result<void> AuditFile::reopen(WallTime now) {
     const std::lock_guard lock(mutex_);
     is_reopening_ = !opened;
   }
-  if (!opened) return fail(noteFailure(opened.error().message));
+  if (!opened) return fail(health_.noteFailure(opened.error().message));
   {
     const std::lock_guard lock(mutex_);
     use(std::move(*opened), now);
   }
-  noteSuccess();
+  health_.noteSuccess();
   return {};
 }
 
@@ -158,10 +157,10 @@ AppendReport AuditFile::append(ByteView lines, WallTime now, bool is_durable) {
     if (number != 0) {
       // The kernel may drop what it could not write: all of it goes into the next file again.
       report.bytes = 0;
-      report.error = noteFailure(failureText(path_, "sync", number));
+      report.error = health_.noteFailure(failureText(path_, "sync", number));
     }
   }
-  if (!report.error) noteSuccess();
+  if (!report.error) health_.noteSuccess();
   return report;
 }
 
@@ -173,14 +172,14 @@ AppendReport AuditFile::write(ByteView lines) {
     if (is_pipe_) {
       rest = rest.substr(0, PIPE_BUF);
       if (!takesMore(file_->descriptor())) {
-        report.error = noteFailure(path_ + ": cannot write: its reader takes nothing");
+        report.error = health_.noteFailure("audit log `" + path_ + "`: its reader takes nothing");
         break;
       }
     }
     const ssize_t taken = ::write(file_->descriptor(), rest.data(), rest.size());
     if (taken < 0 && errno == EINTR) continue;
     if (taken <= 0) {
-      report.error = noteFailure(failureText(path_, "write", taken < 0 ? errno : ENOSPC));
+      report.error = health_.noteFailure(failureText(path_, "write", taken < 0 ? errno : ENOSPC));
       break;
     }
     const auto bytes = static_cast<std::size_t>(taken);
@@ -233,8 +232,7 @@ void AuditFile::rotate(WallTime now) {
 // The file is still written, so nobody is refused; but it grows, and operators must know.
 void AuditFile::noteRotationFailure(const std::string& message, WallTime now) {
   rotation_failed_ = now;
-  errors_.fetch_add(1, std::memory_order_relaxed);
-  LOG(ERROR) << "audit: " << message;
+  health_.noteTrouble(message);
 }
 
 void AuditFile::removeExpired(WallTime now) {
@@ -253,34 +251,13 @@ void AuditFile::removeExpired(WallTime now) {
   }
 }
 
-Error AuditFile::noteFailure(std::string message) {
-  errors_.fetch_add(1, std::memory_order_relaxed);
-  // Told once per outage; the metric and isHealthy() tell the rest.
-  if (is_healthy_.exchange(false, std::memory_order_relaxed)) LOG(ERROR) << "audit: " << message;
-  const std::lock_guard lock(error_mutex_);
-  last_error_ = message;
-  return Error{Reason::kStoreUnavailable, std::move(message)};
-}
-
-void AuditFile::noteSuccess() {
-  if (isHealthy()) return;
-  if (!is_healthy_.exchange(true, std::memory_order_relaxed)) {
-    LOG(WARNING) << "audit: " << path_ << ": written again";
-  }
-}
-
-std::string AuditFile::lastError() const {
-  const std::lock_guard lock(error_mutex_);
-  return last_error_;
-}
-
 void AuditFile::render(Exposition& out) const {
   using Type = Exposition::Type;
   out.family("edgehold_audit_healthy", Type::kGauge, "Whether the audit log can be written.");
   out.sample(std::uint64_t{isHealthy() ? 1u : 0u});
   out.family("edgehold_audit_errors_total", Type::kCounter,
              "Failures to open, write, sync or rotate the audit log.");
-  out.sample(errors());
+  out.sample(health_.errors());
   out.family("edgehold_audit_written_bytes_total", Type::kCounter, "Bytes of audit log written.");
   out.sample(bytes_.load(std::memory_order_relaxed));
   out.family("edgehold_audit_rotations_total", Type::kCounter, "Audit log rotations.");

@@ -17,6 +17,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/base/synced_file.h"
+#include "proxy/base/write_health.h"
 #include "proxy/observe/audit_record.h"
 #include "proxy/observe/audit_spec.h"
 #include "proxy/observe/exposition.h"
@@ -61,9 +62,8 @@ class AuditFile {
   void adopt(const AuditSpec& spec);
 
   // False after a write, sync or open failed, until one of them succeeds again.
-  bool isHealthy() const { return is_healthy_.load(std::memory_order_relaxed); }
-  std::uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
-  std::string lastError() const;
+  bool isHealthy() const { return health_.isHealthy(); }
+  const WriteHealth& health() const { return health_; }
 
   // The audit families of a scrape.
   void render(Exposition& out) const;
@@ -77,9 +77,6 @@ class AuditFile {
   void rotate(WallTime now);
   void use(std::shared_ptr<SyncedFile> file, WallTime now);
   void noteRotationFailure(const std::string& message, WallTime now);
-
-  Error noteFailure(std::string message);
-  void noteSuccess();
 
   const std::string path_;
   const AuditSpec::Durability durability_;
@@ -96,10 +93,7 @@ class AuditFile {
   bool rotate_daily_;                        // guarded by mutex_
   int retention_days_;                       // guarded by mutex_
 
-  mutable std::mutex error_mutex_;
-  std::string last_error_;  // guarded by error_mutex_
-  std::atomic<bool> is_healthy_{true};
-  std::atomic<std::uint64_t> errors_{0};
+  WriteHealth health_{"audit log"};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> rotations_{0};
 };

@@ -28,7 +28,7 @@ AuditLog::~AuditLog() {
 Result<void> AuditLog::record(const AuditRecord& record) {
   if (buffer_.size() >= limits::kAuditBufferBytesMax) {
     metrics_.audit_records_lost.add();
-    return fail(Reason::kStoreUnavailable, file_.lastError());
+    return fail(Reason::kStoreUnavailable, file_.health().lastError());
   }
   format_.append(buffer_, record);
   metrics_.audit_records.add();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
 
 namespace edgehold {
 namespace {
@@ -34,12 +35,6 @@ Texts textsOf(const ConfigNode& node) {
   return texts;
 }
 
-std::string joined(const Texts& texts) {
-  std::string text;
-  for (const std::string& one : texts) text.append(text.empty() ? "" : "+").append(one);
-  return text;
-}
-
 // Which budgets there are; one that only counts refuses nobody.
 Texts limitsOf(const ConfigNode& config) {
   Texts limits;
@@ -48,7 +43,7 @@ Texts limitsOf(const ConfigNode& config) {
   for (const ConfigNode& limit : list->items) {
     const ConfigNode* const key = memberOf(limit, "key");
     if (key == nullptr || scalarOf(limit, "count_only") == "true") continue;
-    limits.push_back(joined(textsOf(*key)));
+    limits.push_back(join(textsOf(*key), "+"));
   }
   return limits;
 }

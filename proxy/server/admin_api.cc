@@ -53,12 +53,6 @@ AdminAnswer yesOrNo(bool is_yes, std::string_view yes, std::string_view no) {
   return {status, kText, std::string(is_yes ? yes : no) + "\n", {}};
 }
 
-Json::Value listOf(const std::vector<std::string>& texts) {
-  Json::Value list(Json::arrayValue);
-  for (const std::string& text : texts) list.append(text);
-  return list;
-}
-
 std::int64_t microseconds(Duration time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
 }
@@ -115,7 +109,7 @@ AdminAnswer AdminApi::status() const {
   tree["is_ready"] = status.is_ready;
   tree["is_draining"] = status.is_draining;
   tree["workers"] = Json::UInt64{status.workers};
-  tree["listeners"] = listOf(status.listeners);
+  tree["listeners"] = jsonList(status.listeners);
   const PolicyState& policy = status.policy;
   tree["policy_source"] = policy.is_rolled_back ? "rollback" : "disk";
   tree["policy_since"] = formatRfc3339(policy.in_force_since);
@@ -125,12 +119,12 @@ AdminAnswer AdminApi::status() const {
   last["cause"] = policy.last_cause;
   last["is_ok"] = policy.last_error.empty();
   if (!policy.last_error.empty()) last["error"] = policy.last_error;
-  if (!policy.last_weaker.empty()) last["weaker"] = listOf(policy.last_weaker);
+  if (!policy.last_weaker.empty()) last["weaker"] = jsonList(policy.last_weaker);
   tree["audit_file"] = status.audit_file;
   tree["is_audit_healthy"] = status.is_audit_healthy;
-  if (!status.troubles.empty()) tree["troubles"] = listOf(status.troubles);
-  tree["warnings"] = listOf(status.warnings);
-  tree["quarantined_rules"] = listOf(status.quarantined_rules);
+  if (!status.troubles.empty()) tree["troubles"] = jsonList(status.troubles);
+  tree["warnings"] = jsonList(status.warnings);
+  tree["quarantined_rules"] = jsonList(status.quarantined_rules);
   return adminJson(tree);
 }
 

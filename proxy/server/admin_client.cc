@@ -10,6 +10,7 @@
 #include <poll.h>
 
 #include "proxy/base/limits.h"
+#include "proxy/base/strings.h"
 #include "proxy/http/http1_client_codec.h"
 #include "proxy/http/target.h"
 #include "proxy/net/fd.h"

@@ -21,12 +21,6 @@ constexpr std::string_view kHistoryPath = "/policy/history";
 constexpr std::string_view kRollbackPath = "/policy/rollback";
 constexpr std::string_view kFilesPath = "/policy/files/";  // and a version
 
-Json::Value listOf(const std::vector<std::string>& texts) {
-  Json::Value list(Json::arrayValue);
-  for (const std::string& text : texts) list.append(text);
-  return list;
-}
-
 struct Wish {
   std::string version;  // of a rollback
   bool allows_downgrade = false;
@@ -59,10 +53,10 @@ AdminAnswer answerOf(const ReloadReport& report) {
   Json::Value tree(Json::objectValue);
   tree["has_changed"] = report.has_changed;
   tree["policy_version"] = report.version;
-  tree["warnings"] = listOf(report.warnings);
-  tree["weaker"] = listOf(report.weaker);
+  tree["warnings"] = jsonList(report.warnings);
+  tree["weaker"] = jsonList(report.weaker);
   if (report.errors.empty()) return adminJson(tree);
-  tree["errors"] = listOf(report.errors);
+  tree["errors"] = jsonList(report.errors);
   return adminProblem(report.reason, "the policy in force stays", std::move(tree));
 }
 

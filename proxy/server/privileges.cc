@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proxy/base/strings.h"
 #include "proxy/net/fd.h"
 #include "proxy/net/socket.h"
 

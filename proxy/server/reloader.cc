@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/base/log.h"
+#include "proxy/base/strings.h"
 #include "proxy/policy/downgrade.h"
 
 namespace edgehold {
@@ -15,15 +16,9 @@ constexpr std::string_view kReload = "policy.reload";
 constexpr std::string_view kRollback = "policy.rollback";
 constexpr std::string_view kStart = "policy.start";
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string text;
-  for (const std::string& one : texts) text.append(text.empty() ? "" : "; ").append(one);
-  return text;
-}
-
 std::string whyOf(const ReloadReport& report) {
-  if (!report.errors.empty()) return joined(report.errors);
-  if (!report.weaker.empty()) return "weaker, and allowed: " + joined(report.weaker);
+  if (!report.errors.empty()) return join(report.errors, "; ");
+  if (!report.weaker.empty()) return "weaker, and allowed: " + join(report.weaker, "; ");
   return report.has_changed ? "" : "nothing changed";
 }
 

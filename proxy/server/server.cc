@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "proxy/base/log.h"
+#include "proxy/base/strings.h"
 #include "proxy/net/socket.h"
 #include "proxy/server/privileges.h"
 #include "proxy/server/rule_report.h"
@@ -21,15 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kHousekeepingInterval = 1h;
-
-std::string joinLines(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) {
-    if (!text.empty()) text += '\n';
-    text += line;
-  }
-  return text;
-}
 
 void logWarnings(const PolicySnapshot& policy) {
   for (const std::string& warning : policy.warnings()) LOG(WARNING) << warning;
@@ -67,7 +59,7 @@ Server::~Server() {
 Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadTools& tools) {
   std::unique_ptr<Server> server(new Server(options, tools));
   LoadResult loaded = loadPolicy(options.config_file, tools);
-  if (loaded.snapshot == nullptr) return fail(joinLines(loaded.errors));
+  if (loaded.snapshot == nullptr) return fail(join(loaded.errors, "\n"));
   TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot)));
   logWarnings(*server->serving_->policy);
   TRY(server->openState());

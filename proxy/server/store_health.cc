@@ -30,9 +30,9 @@ bool StoreHealth::isHealthy() const {
 
 std::vector<std::string> StoreHealth::troubles() const {
   std::vector<std::string> troubles;
-  if (!audit_.isHealthy()) troubles.push_back("audit log: " + audit_.lastError());
-  if (!ledger_.isHealthy()) troubles.push_back(ledger_.lastError());
-  if (!claims_.isHealthy()) troubles.push_back(claims_.lastError());
+  if (!audit_.isHealthy()) troubles.push_back(audit_.health().lastError());
+  if (!ledger_.isHealthy()) troubles.push_back(ledger_.health().lastError());
+  if (!claims_.isHealthy()) troubles.push_back(claims_.health().lastError());
   return troubles;
 }
 
@@ -44,8 +44,8 @@ void StoreHealth::render(Exposition& out) const {
   out.sample(std::uint64_t{claims_.isHealthy() ? 1u : 0u}, {{"store", "claims"}});
   out.family("edgehold_store_errors_total", Type::kCounter,
              "Failures to write, sync or read a store of durable state.");
-  out.sample(ledger_.errors(), {{"store", "ledger"}});
-  out.sample(claims_.errors(), {{"store", "claims"}});
+  out.sample(ledger_.health().errors(), {{"store", "ledger"}});
+  out.sample(claims_.health().errors(), {{"store", "claims"}});
   out.family("edgehold_claim_journal_bytes", Type::kGauge,
              "Disk space of the journal of event ids, with what is set aside for it.");
   out.sample(claims_.bytes());

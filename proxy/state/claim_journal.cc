@@ -18,6 +18,7 @@
 
 #include "proxy/base/file.h"
 #include "proxy/base/log.h"
+#include "proxy/base/strings.h"
 #include "proxy/state/boot_identity.h"
 
 namespace edgehold {
@@ -29,8 +30,6 @@ constexpr std::string_view kUnfinished = ".new";
 constexpr char kRemedy[] =
     "restore it from a copy, or move all claims-*.journal files away to start without the event "
     "ids of before";
-
-std::string errorText(int number) { return std::generic_category().message(number); }
 
 std::string failureText(const std::string& path, std::string_view what, int number) {
   return "claim journal `" + path + "`: cannot " + std::string(what) + ": " + errorText(number);
@@ -223,7 +222,7 @@ Result<void> ClaimJournal::append(std::span<const ClaimRecord> claims, const Clo
     const std::lock_guard lock(mutex_);
     if (auto done = write(claims, clock); !done) {
       close(std::move(current_));  // another place on the disk may be better
-      return fail(noteFailure(done.error().message));
+      return fail(health_.noteFailure(done.error().message));
     }
     file = current_->file();
     path = current_->path();
@@ -233,13 +232,13 @@ Result<void> ClaimJournal::append(std::span<const ClaimRecord> claims, const Clo
   }
   if (options_.durability == Durability::kDisk) {
     if (const int number = file->syncUpTo(written, path); number != 0) {
-      return fail(noteFailure(failureText(path, "sync", number)));
+      return fail(health_.noteFailure(failureText(path, "sync", number)));
     }
   }
   if (prepared) {
-    noteSuccess();
+    health_.noteSuccess();
   } else {
-    (void)noteFailure(prepared.error().message);
+    (void)health_.noteFailure(prepared.error().message);
   }
   return {};
 }
@@ -395,29 +394,6 @@ void ClaimJournal::countBytes() {
   if (next_ != nullptr) sum += next_->reservedBytes();
   for (const Closed& closed : closed_) sum += closed.bytes;
   bytes_.store(sum, std::memory_order_relaxed);
-}
-
-Error ClaimJournal::noteFailure(std::string message) {
-  errors_.fetch_add(1, std::memory_order_relaxed);
-  // Told once per outage; the metric and isHealthy() tell the rest.
-  if (is_healthy_.exchange(false, std::memory_order_relaxed)) {
-    LOG(ERROR) << message << "; routes with `dedupe` refuse until it can be written";
-  }
-  const std::lock_guard lock(error_mutex_);
-  last_error_ = message;
-  return Error{Reason::kStoreUnavailable, std::move(message)};
-}
-
-void ClaimJournal::noteSuccess() {
-  if (isHealthy()) return;
-  if (!is_healthy_.exchange(true, std::memory_order_relaxed)) {
-    LOG(WARNING) << "claim journal: written again";
-  }
-}
-
-std::string ClaimJournal::lastError() const {
-  const std::lock_guard lock(error_mutex_);
-  return last_error_;
 }
 
 }  // namespace edgehold

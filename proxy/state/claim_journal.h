@@ -19,6 +19,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/result.h"
 #include "proxy/base/synced_file.h"
+#include "proxy/base/write_health.h"
 #include "proxy/state/claim_record.h"
 #include "proxy/state/counters.h"
 
@@ -54,10 +55,9 @@ class ClaimJournal {
   void probe(const Clock& clock);
 
   // False after a failure, until something succeeds again: nobody may commit to a new claim.
-  bool isHealthy() const { return is_healthy_.load(std::memory_order_relaxed); }
-  std::uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
+  bool isHealthy() const { return health_.isHealthy(); }
+  const WriteHealth& health() const { return health_; }
   std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-  std::string lastError() const;
 
  private:
   // A file that is not appended to any more.
@@ -92,9 +92,6 @@ class ClaimJournal {
   bool isCrowded(std::size_t records) const;
   void countBytes();
 
-  Error noteFailure(std::string message);
-  void noteSuccess();
-
   // Const after construction.
   const Options options_;
   const std::uint64_t seed_print_;
@@ -107,10 +104,7 @@ class ClaimJournal {
   std::uint64_t next_sequence_ = 1;   // guarded by mutex_
   std::size_t next_records_;          // guarded by mutex_; room of the next segment
 
-  mutable std::mutex error_mutex_;
-  std::string last_error_;  // guarded by error_mutex_
-  std::atomic<bool> is_healthy_{true};
-  std::atomic<std::uint64_t> errors_{0};
+  WriteHealth health_{"claim journal", "routes with `dedupe` refuse until it can be written"};
   std::atomic<std::uint64_t> bytes_{0};
 };
 

@@ -134,7 +134,7 @@ Result<void> LedgerTables::createWhole(const LedgerFile& file, Random& random) {
     return fail(Reason::kStoreUnavailable, "state database `" + file.path + "`: cannot be made: " +
                                                std::generic_category().message(errno));
   }
-  syncDirectoryOf(file.path);
+  (void)syncDirectoryOf(file.path);
   return {};
 }
 

@@ -246,13 +246,13 @@ Result<void> SqliteLedger::runTogether(std::span<const std::unique_ptr<Request>>
   Result<void> done = tryTogether(batch);
   if (done) {
     std::vector<LedgerEvent> events = tables_->takeEvents();
-    if (!events.empty()) noteWritten();
+    if (!events.empty()) health_.noteSuccess();
     watchers_->tell(std::move(events));
     return done;
   }
   if (tables_ != nullptr) tables_->rollback();
   for (const std::unique_ptr<Request>& request : batch) request->refuse(done.error());
-  noteFailure(done.error());
+  (void)health_.noteFailure(done.error().message);
   if (was_commit_tried_) noteDoubtful(batch);
   // The connection knows best what was not committed; one that does not recover may be the trouble
   // itself, and the next batch opens the file again.
@@ -304,33 +304,12 @@ void SqliteLedger::probe() {
     doubtful_.clear();
     return {};
   }();
-  if (probed) return noteWritten();
+  if (probed) return health_.noteSuccess();
   if (tables_ != nullptr) {
     tables_->rollback();
     if (tables_->isSuspect() && !tables_->recover()) tables_.reset();
   }
-  noteFailure(probed.error());
-}
-
-void SqliteLedger::noteFailure(const Error& error) {
-  errors_.fetch_add(1, std::memory_order_relaxed);
-  // Told once per outage; the metric and isHealthy() tell the rest.
-  if (is_healthy_.exchange(false, std::memory_order_relaxed)) {
-    LOG(ERROR) << error.message << "; what must be kept is refused until it can be written";
-  }
-  const std::lock_guard lock(error_mutex_);
-  last_error_ = error.message;
-}
-
-void SqliteLedger::noteWritten() {
-  if (isHealthy()) return;
-  is_healthy_.store(true, std::memory_order_relaxed);
-  LOG(WARNING) << "state database: written again";
-}
-
-std::string SqliteLedger::lastError() const {
-  const std::lock_guard lock(error_mutex_);
-  return last_error_;
+  (void)health_.noteFailure(probed.error().message);
 }
 
 }  // namespace edgehold

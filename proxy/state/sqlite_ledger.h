@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "proxy/base/random.h"
+#include "proxy/base/write_health.h"
 #include "proxy/state/ledger.h"
 #include "proxy/state/ledger_tables.h"
 #include "proxy/state/ledger_watchers.h"
@@ -35,9 +36,8 @@ class SqliteLedger final : public Ledger {
   SteadyTime steadyTime(const SipHash128& boot);
   void start();
   // False after a failure, until something could be written again; it is tried by itself.
-  bool isHealthy() const { return is_healthy_.load(std::memory_order_relaxed); }
-  std::uint64_t errors() const { return errors_.load(std::memory_order_relaxed); }
-  std::string lastError() const;
+  bool isHealthy() const { return health_.isHealthy(); }
+  const WriteHealth& health() const { return health_; }
   // Answers what waits, then ends the thread. Loops must not end before this.
   ~SqliteLedger() override;
 
@@ -78,8 +78,6 @@ class SqliteLedger final : public Ledger {
   Result<void> undoDoubtful();
   void noteDoubtful(std::span<const std::unique_ptr<Request>> batch);
   void probe();
-  void noteFailure(const Error& error);
-  void noteWritten();
 
   // Const after construction.
   const LedgerFile file_;
@@ -101,10 +99,7 @@ class SqliteLedger final : public Ledger {
   std::size_t queue_bytes_ = 0;
   bool is_stopping_ = false;
 
-  mutable std::mutex error_mutex_;
-  std::string last_error_;  // guarded by error_mutex_
-  std::atomic<bool> is_healthy_{true};
-  std::atomic<std::uint64_t> errors_{0};
+  WriteHealth health_{"state database", "what must be kept is refused until it can be written"};
 
   std::thread thread_;
 };

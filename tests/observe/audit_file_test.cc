@@ -83,8 +83,8 @@ TEST(AuditFile, ReportsAFullDiskAndTurnsHealthyOnceItCanWrite) {
   EXPECT_EQ(report.error->reason, Reason::kStoreUnavailable);
   EXPECT_EQ(report.bytes, 0u);
   EXPECT_FALSE(file->isHealthy());
-  EXPECT_EQ(file->errors(), 1u);
-  EXPECT_NE(file->lastError().find("No space left"), std::string::npos);
+  EXPECT_EQ(file->health().errors(), 1u);
+  EXPECT_NE(file->health().lastError().find("No space left"), std::string::npos);
 
   ASSERT_EQ(unlink(path.c_str()), 0);
   ASSERT_TRUE(file->reopen(today()).has_value());
@@ -188,10 +188,10 @@ TEST(AuditFile, KeepsWritingWhenItCannotRotate) {
   const auto file = opened(spec);
   EXPECT_FALSE(file->append("a\n", today()).error);
   ASSERT_EQ(unlink(spec.path.c_str()), 0);  // nothing to move aside
-  const std::uint64_t errors = file->errors();
+  const std::uint64_t errors = file->health().errors();
   EXPECT_FALSE(file->append("b\n", today()).error);
   EXPECT_FALSE(file->append("c\n", today()).error);
-  EXPECT_EQ(file->errors(), errors + 1) << "tried again at once";
+  EXPECT_EQ(file->health().errors(), errors + 1) << "tried again at once";
   EXPECT_TRUE(file->isHealthy());
 }
 

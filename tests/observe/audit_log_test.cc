@@ -284,7 +284,7 @@ TEST_F(AuditLogTest, KeepsTryingWhileTheDiskStaysFull) {
   EXPECT_TRUE(log_->record(numbered("kept")).has_value());
   EXPECT_FALSE(log_->flush().has_value());
   loop_.advance(5 * limits::kAuditRetryInterval);
-  EXPECT_EQ(file_->errors(), 6u);
+  EXPECT_EQ(file_->health().errors(), 6u);
   makeRoom();
 }
 

@@ -401,7 +401,7 @@ TEST_F(ClaimJournalTest, WithoutRoomNothingNewIsClaimedAndWhatIsKnownStaysKnown)
   for (int i = 0; i < 20; ++i) commit(life, "under way " + std::to_string(i));
   EXPECT_TRUE(life.counters->flush());  // the second half of the segment takes it
   EXPECT_FALSE(life.journal->isHealthy());
-  EXPECT_NE(life.journal->lastError(), "");
+  EXPECT_NE(life.journal->health().lastError(), "");
   const auto refused =
       life.counters->claim(life.counters->key({"t", "new"}), loop.clock().now(), 60s);
   ASSERT_FALSE(refused);

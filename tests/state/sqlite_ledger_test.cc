@@ -238,8 +238,8 @@ TEST_F(SqliteLedgerTest, IsNotHealthyFromAFailureUntilItCouldWriteAgain) {
   execute("ALTER TABLE records RENAME TO elsewhere");
   EXPECT_FALSE(loop.await(ledger->insert(loop, ledgerRecord("a"))));
   EXPECT_FALSE(ledger->isHealthy());
-  EXPECT_EQ(ledger->errors(), 1u);
-  EXPECT_NE(ledger->lastError(), "");
+  EXPECT_EQ(ledger->health().errors(), 1u);
+  EXPECT_NE(ledger->health().lastError(), "");
   execute("ALTER TABLE elsewhere RENAME TO records");
   while (!loop.await(ledger->insert(loop, ledgerRecord("b")))) continue;
   EXPECT_TRUE(ledger->isHealthy());

@@ -43,8 +43,7 @@ Result<AdminPlace> placeOfConfig(const std::string& file, const CommandWorld& wo
   return fail("`" + file + "` configures no admin listener");
 }
 
-}  // namespace
-
+// --admin, else of -c FILE, else $EDGEHOLD_ADMIN, else the usual places.
 Result<AdminPlace> findAdmin(const Options& options, const CommandWorld& world) {
   if (!options.admin.empty()) return parsePlace(options.admin, "--admin");
   if (!options.config_file.empty()) return placeOfConfig(options.config_file, world);
@@ -58,6 +57,7 @@ Result<AdminPlace> findAdmin(const Options& options, const CommandWorld& world) 
   return AdminPlace::at(std::string(kUsualPlaces.front()));
 }
 
+// An answer that is a refusal is an answer.
 std::variant<AdminAnswered, ExitCode> askAdmin(const AdminCall& call, const Options& options,
                                                const CommandWorld& world) {
   const auto place = findAdmin(options, world);
@@ -76,6 +76,7 @@ std::variant<AdminAnswered, ExitCode> askAdmin(const AdminCall& call, const Opti
   return ExitCode::kFailure;
 }
 
+// Writes a refusal (problem+json) for people to world.err, or as it is to world.out with --json.
 ExitCode tellRefusal(const AdminAnswered& answered, const Options& options,
                      const CommandWorld& world) {
   if (options.is_json) {
@@ -95,6 +96,20 @@ ExitCode tellRefusal(const AdminAnswered& answered, const Options& options,
       if (error.isString()) world.err << printable(error.asString()) << "\n";
     }
   }
+  return ExitCode::kFailure;
+}
+
+}  // namespace
+
+std::variant<Json::Value, ExitCode> askTree(const AdminCall& call, const Options& options,
+                                            const CommandWorld& world) {
+  const auto asked = askAdmin(call, options, world);
+  if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
+  const auto& answered = std::get<AdminAnswered>(asked);
+  if (!answered.isSuccess()) return tellRefusal(answered, options, world);
+  auto tree = parseJsonTree(answered.body);
+  if (tree) return std::move(*tree);
+  world.err << "edgehold: the answer is no JSON: " << tree.error().message << "\n";
   return ExitCode::kFailure;
 }
 

@@ -6,23 +6,16 @@
 
 #include <variant>
 
-#include "proxy/base/result.h"
+#include "proxy/base/json_tree.h"
 #include "proxy/server/admin_client.h"
 #include "proxy/server/commands/command.h"
 
 namespace edgehold {
 
-// --admin, else of -c FILE, else $EDGEHOLD_ADMIN, else the usual places. The error is a usage
-// error.
-Result<AdminPlace> findAdmin(const Options& options, const CommandWorld& world);
-
-// Asks, and writes to world.err why it could not, with what to do next; then there is only the exit
-// code. An answer that is a refusal is an answer.
-std::variant<AdminAnswered, ExitCode> askAdmin(const AdminCall& call, const Options& options,
-                                               const CommandWorld& world);
-
-// Writes a refusal (problem+json) for people to world.err, or as it is to world.out with --json.
-ExitCode tellRefusal(const AdminAnswered& answered, const Options& options,
-                     const CommandWorld& world);
+// Asks the edgehold that --admin names, else that of -c FILE, else of $EDGEHOLD_ADMIN, else the one
+// in the usual place. The tree of a successful answer; else what to exit with: why, and what to do
+// next, has been written to world.err (a refusal as it is to world.out with --json).
+std::variant<Json::Value, ExitCode> askTree(const AdminCall& call, const Options& options,
+                                            const CommandWorld& world);
 
 }  // namespace edgehold

@@ -15,13 +15,9 @@ namespace {
 
 constexpr std::string_view kAnyState = "any";
 
-std::string textAt(const Json::Value& tree, std::string_view key) {
-  return stringMember(tree, key).value_or("");
-}
-
 std::string whoOf(const Json::Value& hold) {
   for (const std::string_view key : {"sender", "principal", "client_address"}) {
-    const std::string text = textAt(hold, key);
+    const std::string text = textMember(hold, key);
     if (!text.empty()) return text;
   }
   return "";
@@ -56,20 +52,17 @@ std::variant<Json::Value, ExitCode> readList(const Options& options, const Comma
         options.limit == 0 ? limits::kLedgerListMax : options.limit - std::size_t{holds.size()};
     const std::size_t wanted = std::min(left, limits::kLedgerListMax);
     const auto asked =
-        askAdmin({.method = "GET", .target = listTarget(options, wanted, after), .body = {}},
-                 options, world);
+        askTree({.method = "GET", .target = listTarget(options, wanted, after), .body = {}},
+                options, world);
     if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
-    const auto& answered = std::get<AdminAnswered>(asked);
-    if (!answered.isSuccess()) return tellRefusal(answered, options, world);
-    const auto tree = parseJsonTree(answered.body);
-    const Json::Value* const page = tree ? anyMember(*tree, "approvals") : nullptr;
+    const Json::Value* const page = anyMember(std::get<Json::Value>(asked), "approvals");
     if (page == nullptr || !page->isArray()) {
       world.err << "edgehold: the answer is not a list of approvals\n";
       return ExitCode::kFailure;
     }
     for (const Json::Value& hold : *page) holds.append(hold);
     if (page->size() < wanted) break;
-    after = textAt(holds[holds.size() - 1], "approval_id");
+    after = textMember(holds[holds.size() - 1], "approval_id");
   }
   return holds;
 }
@@ -77,19 +70,19 @@ std::variant<Json::Value, ExitCode> readList(const Options& options, const Comma
 std::string listText(const Json::Value& holds) {
   Table table({"APPROVAL", "STATE", "EXPIRES", "ACTION", "WHO", "REQUEST", "WHY HELD"});
   for (const Json::Value& hold : holds) {
-    const std::string rule = textAt(hold, "rule");
-    const std::string reason = textAt(hold, "reason");
-    const std::string action = textAt(hold, "action");
-    table.add({textAt(hold, "approval_id"), textAt(hold, "state"), textAt(hold, "expires_at"),
-               action.empty() ? "-" : action, whoOf(hold),
-               textAt(hold, "method") + " " + textAt(hold, "target"),
+    const std::string rule = textMember(hold, "rule");
+    const std::string reason = textMember(hold, "reason");
+    const std::string action = textMember(hold, "action");
+    table.add({textMember(hold, "approval_id"), textMember(hold, "state"),
+               textMember(hold, "expires_at"), action.empty() ? "-" : action, whoOf(hold),
+               textMember(hold, "method") + " " + textMember(hold, "target"),
                reason.empty() ? rule : reason});
   }
   return table.text();
 }
 
 void addIfThere(Table& table, const Json::Value& hold, const char* key, const std::string& label) {
-  const std::string text = textAt(hold, key);
+  const std::string text = textMember(hold, key);
   if (!text.empty()) table.add({label, text});
 }
 
@@ -148,25 +141,13 @@ std::string showText(const Json::Value& hold) {
   for (const auto& [key, label] : rows) addIfThere(table, hold, key, label);
   const auto status = intMember(hold, "answer_status");
   if (status) table.add({"answer", "status " + std::to_string(*status)});
-  std::string text =
-      table.text() + "\n" + printable(textAt(hold, "method") + " " + textAt(hold, "target")) + "\n";
+  std::string text = table.text() + "\n" +
+                     printable(textMember(hold, "method") + " " + textMember(hold, "target")) +
+                     "\n";
   if (boolMember(hold, "is_forgotten").value_or(false)) {
     return text + "(headers and body were erased when it was decided)\n";
   }
   return text + headersText(hold) + "\n" + bodyText(hold);
-}
-
-// Asks for one hold and gives its tree.
-std::variant<Json::Value, ExitCode> askHold(const AdminCall& call, const Options& options,
-                                            const CommandWorld& world) {
-  const auto asked = askAdmin(call, options, world);
-  if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
-  const auto& answered = std::get<AdminAnswered>(asked);
-  if (!answered.isSuccess()) return tellRefusal(answered, options, world);
-  auto tree = parseJsonTree(answered.body);
-  if (tree) return std::move(*tree);
-  world.err << "edgehold: the answer is no JSON: " << tree.error().message << "\n";
-  return ExitCode::kFailure;
 }
 
 }  // namespace
@@ -190,7 +171,7 @@ ExitCode listApprovals(const Options& options, const CommandWorld& world) {
 
 ExitCode showApproval(const Options& options, const CommandWorld& world) {
   if (!isId(options.approval_id)) return usage(world, "no approval id", options.approval_id);
-  const auto asked = askHold(
+  const auto asked = askTree(
       {.method = "GET", .target = "/approvals/" + options.approval_id, .body = {}}, options, world);
   if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
   const auto& hold = std::get<Json::Value>(asked);
@@ -208,7 +189,7 @@ ExitCode decideApproval(const Options& options, const CommandWorld& world) {
       .method = "POST",
       .target = "/approvals/" + options.approval_id + (is_yes ? "/approve" : "/deny"),
       .body = writeJsonCompact(ruling)};
-  const auto asked = askHold(call, options, world);
+  const auto asked = askTree(call, options, world);
   if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
   const auto& hold = std::get<Json::Value>(asked);
   if (options.is_json) {
@@ -216,8 +197,8 @@ ExitCode decideApproval(const Options& options, const CommandWorld& world) {
     return ExitCode::kOk;
   }
   world.out << (is_yes ? "approved " : "denied ")
-            << printable(textAt(hold, "method") + " " + textAt(hold, "target")) << " as "
-            << printable(textAt(hold, "decided_by"))
+            << printable(textMember(hold, "method") + " " + textMember(hold, "target")) << " as "
+            << printable(textMember(hold, "decided_by"))
             << (is_yes ? ": it is checked again, then sent\n" : ": it will not be sent\n");
   return ExitCode::kOk;
 }

@@ -41,14 +41,13 @@ std::variant<std::string, ExitCode> fileOfConfig(const Options& options,
 
 std::variant<std::string, ExitCode> fileOfRunning(const Options& options,
                                                   const CommandWorld& world) {
-  const auto asked = askAdmin({.method = "GET", .target = "/status", .body = {}}, options, world);
+  const auto asked = askTree({.method = "GET", .target = "/status", .body = {}}, options, world);
   if (const auto* const code = std::get_if<ExitCode>(&asked)) {
     world.err << "The audit file itself can be named with --file FILE.\n";
     return *code;
   }
-  const auto tree = parseJsonTree(std::get<AdminAnswered>(asked).body);
-  const auto file = tree ? stringMember(*tree, "audit_file") : std::nullopt;
-  if (file && !file->empty()) return *file;
+  std::string file = textMember(std::get<Json::Value>(asked), "audit_file");
+  if (!file.empty()) return file;
   world.err << "edgehold: the running edgehold does not tell its audit file; name it with --file\n";
   return ExitCode::kFailure;
 }
@@ -62,7 +61,7 @@ std::variant<std::string, ExitCode> findFile(const Options& options, const Comma
 // `who` and its like are objects of texts; an audit line of another version may differ.
 std::string textIn(const Json::Value& record, std::string_view part, std::string_view key) {
   const Json::Value* const object = anyMember(record, part);
-  return object == nullptr ? "" : stringMember(*object, key).value_or("");
+  return object == nullptr ? "" : textMember(*object, key);
 }
 
 std::string whoOf(const Json::Value& record) {

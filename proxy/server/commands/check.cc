@@ -4,20 +4,12 @@
 #include <ostream>
 
 #include "proxy/base/json_tree.h"
+#include "proxy/base/strings.h"
 #include "proxy/server/commands/command.h"
 #include "proxy/server/commands/table.h"
 
 namespace edgehold {
 namespace {
-
-std::string joined(const std::vector<std::string>& texts) {
-  std::string out;
-  for (const std::string& text : texts) {
-    if (!out.empty()) out += ", ";
-    out += text;
-  }
-  return out;
-}
 
 std::string filtersOf(const Route& route) {
   std::vector<std::string> names;
@@ -25,19 +17,13 @@ std::string filtersOf(const Route& route) {
     const bool is_shadow = entry.mode == FilterMode::kShadow;
     names.push_back(entry.name + (is_shadow ? " (shadow)" : ""));
   }
-  return names.empty() ? "none" : joined(names);
-}
-
-Json::Value listOf(const std::vector<std::string>& texts) {
-  Json::Value list(Json::arrayValue);
-  for (const std::string& text : texts) list.append(text);
-  return list;
+  return names.empty() ? "none" : join(names, ", ");
 }
 
 Json::Value treeOf(const Route& route) {
   Json::Value tree(Json::objectValue);
   tree["name"] = route.name();
-  tree["hosts"] = listOf(route.match().hosts);
+  tree["hosts"] = jsonList(route.match().hosts);
   tree["path"] = route.match().path;
   tree["is_prefix"] = route.match().is_prefix;
   tree["upstream"] = route.upstream();
@@ -49,11 +35,11 @@ Json::Value treeOf(const Route& route) {
 std::string jsonOf(const LoadResult& loaded) {
   Json::Value tree(Json::objectValue);
   tree["is_ok"] = loaded.snapshot != nullptr;
-  tree["errors"] = listOf(loaded.errors);
+  tree["errors"] = jsonList(loaded.errors);
   tree["warnings"] = Json::Value(Json::arrayValue);
   if (loaded.snapshot != nullptr) {
     tree["policy_version"] = loaded.snapshot->version();
-    tree["warnings"] = listOf(loaded.snapshot->warnings());
+    tree["warnings"] = jsonList(loaded.snapshot->warnings());
     tree["routes"] = Json::Value(Json::arrayValue);
     for (const auto& route : loaded.snapshot->routes()) tree["routes"].append(treeOf(*route));
   }
@@ -64,7 +50,7 @@ std::string textOf(const PolicySnapshot& policy) {
   Table table({"ROUTE", "HOSTS", "PATH", "UPSTREAM", "FILTERS"});
   for (const auto& route : policy.routes()) {
     const RouteMatch& match = route->match();
-    table.add({route->name(), match.hosts.empty() ? "any" : joined(match.hosts),
+    table.add({route->name(), match.hosts.empty() ? "any" : join(match.hosts, ", "),
                match.path + (match.is_prefix ? "" : " (exact)"), route->upstream(),
                filtersOf(*route)});
   }

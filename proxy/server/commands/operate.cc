@@ -10,10 +10,6 @@
 namespace edgehold {
 namespace {
 
-std::string textAt(const Json::Value& tree, std::string_view key) {
-  return stringMember(tree, key).value_or("");
-}
-
 bool isAt(const Json::Value& tree, std::string_view key) {
   return boolMember(tree, key).value_or(false);
 }
@@ -39,23 +35,24 @@ Table statusTable(const Json::Value& tree) {
   Table table;
   table.add({"state", healthOf(tree)});
   addList(table, tree, "troubles", "cannot be kept");
-  table.add({"version", textAt(tree, "program_version")});
-  table.add({"started", textAt(tree, "started")});
+  table.add({"version", textMember(tree, "program_version")});
+  table.add({"started", textMember(tree, "started")});
   table.add({"workers", std::to_string(intMember(tree, "workers").value_or(0))});
   addList(table, tree, "listeners", "listening");
-  table.add({"configuration", textAt(tree, "config_file")});
-  const bool is_rolled_back = textAt(tree, "policy_source") == "rollback";
-  table.add({"policy", textAt(tree, "policy_version") + (is_rolled_back ? " (rolled back)" : "")});
-  table.add({"in force since", textAt(tree, "policy_since")});
+  table.add({"configuration", textMember(tree, "config_file")});
+  const bool is_rolled_back = textMember(tree, "policy_source") == "rollback";
+  table.add(
+      {"policy", textMember(tree, "policy_version") + (is_rolled_back ? " (rolled back)" : "")});
+  table.add({"in force since", textMember(tree, "policy_since")});
   if (!boolMember(tree, "is_disk_in_force").value_or(true)) {
     table.add({"", "what is on the disk is not in force"});
   }
-  table.add({"audit file", textAt(tree, "audit_file")});
+  table.add({"audit file", textMember(tree, "audit_file")});
   if (const Json::Value* const reload = anyMember(tree, "last_reload")) {
     const bool is_ok = isAt(*reload, "is_ok");
-    table.add({"last load", textAt(*reload, "at") + (is_ok ? " taken" : " refused") + " (" +
-                                textAt(*reload, "cause") + ")"});
-    if (!is_ok) table.add({"", textAt(*reload, "error")});
+    table.add({"last load", textMember(*reload, "at") + (is_ok ? " taken" : " refused") + " (" +
+                                textMember(*reload, "cause") + ")"});
+    if (!is_ok) table.add({"", textMember(*reload, "error")});
     addList(table, *reload, "weaker", "weaker");
   }
   addList(table, tree, "quarantined_rules", "not run");
@@ -63,22 +60,13 @@ Table statusTable(const Json::Value& tree) {
   return table;
 }
 
-Result<Json::Value> treeOf(const AdminAnswered& answered, const CommandWorld& world) {
-  auto tree = parseJsonTree(answered.body);
-  if (!tree) world.err << "edgehold: the answer is no JSON: " << tree.error().message << "\n";
-  return tree;
-}
-
 }  // namespace
 
 ExitCode showStatus(const Options& options, const CommandWorld& world) {
-  const auto asked = askAdmin({.method = "GET", .target = "/status", .body = {}}, options, world);
+  const auto asked = askTree({.method = "GET", .target = "/status", .body = {}}, options, world);
   if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
-  const auto& answered = std::get<AdminAnswered>(asked);
-  if (!answered.isSuccess()) return tellRefusal(answered, options, world);
-  const auto tree = treeOf(answered, world);
-  if (!tree) return ExitCode::kFailure;
-  world.out << (options.is_json ? writeJsonPretty(*tree) : statusTable(*tree).text());
+  const auto& tree = std::get<Json::Value>(asked);
+  world.out << (options.is_json ? writeJsonPretty(tree) : statusTable(tree).text());
   return ExitCode::kOk;
 }
 

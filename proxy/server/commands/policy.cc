@@ -15,29 +15,12 @@
 namespace edgehold {
 namespace {
 
-std::string textAt(const Json::Value& tree, std::string_view key) {
-  return stringMember(tree, key).value_or("");
-}
-
 void tellList(const Json::Value& tree, const char* key, const char* label, std::ostream& out) {
   const Json::Value* const list = anyMember(tree, key);
   if (list == nullptr || !list->isArray()) return;
   for (const Json::Value& text : *list) {
     if (text.isString()) out << label << printable(text.asString()) << "\n";
   }
-}
-
-// The tree of a successful answer; else what to exit with, and why is told.
-std::variant<Json::Value, ExitCode> askTree(const AdminCall& call, const Options& options,
-                                            const CommandWorld& world) {
-  auto asked = askAdmin(call, options, world);
-  if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
-  const auto& answered = std::get<AdminAnswered>(asked);
-  if (!answered.isSuccess()) return tellRefusal(answered, options, world);
-  auto tree = parseJsonTree(answered.body);
-  if (tree) return std::move(*tree);
-  world.err << "edgehold: the answer is no JSON: " << tree.error().message << "\n";
-  return ExitCode::kFailure;
 }
 
 ExitCode change(const AdminCall& call, const Options& options, const CommandWorld& world) {
@@ -50,7 +33,7 @@ ExitCode change(const AdminCall& call, const Options& options, const CommandWorl
   }
   const bool has_changed = boolMember(tree, "has_changed").value_or(false);
   world.out << (has_changed ? "policy " : "nothing changed, policy ")
-            << printable(textAt(tree, "policy_version")) << " in force\n";
+            << printable(textMember(tree, "policy_version")) << " in force\n";
   tellList(tree, "weaker", "weaker than before: ", world.out);
   tellList(tree, "warnings", "warning: ", world.out);
   return ExitCode::kOk;
@@ -65,8 +48,8 @@ Table historyTable(const Json::Value& tree) {
   for (Json::ArrayIndex i = list->size(); i-- > 0;) {
     const Json::Value& entry = (*list)[i];
     const bool is_now = i + 1 == list->size();
-    table.add({textAt(entry, "version"), textAt(entry, "since"), textAt(entry, "cause"),
-               textAt(entry, "who"), is_now ? "in force" : ""});
+    table.add({textMember(entry, "version"), textMember(entry, "since"), textMember(entry, "cause"),
+               textMember(entry, "who"), is_now ? "in force" : ""});
   }
   return table;
 }
@@ -81,8 +64,8 @@ Files filesOf(const Json::Value& tree) {
   if (list == nullptr || !list->isArray()) return files;
   for (const Json::Value& file : *list) {
     const auto text = stringMember(file, "text");
-    const auto bytes = base64Decode(textAt(file, "base64"), Base64::kStandard);
-    files[textAt(file, "name")] = text ? *text : bytes.value_or("");
+    const auto bytes = base64Decode(textMember(file, "base64"), Base64::kStandard);
+    files[textMember(file, "name")] = text ? *text : bytes.value_or("");
   }
   return files;
 }
@@ -118,8 +101,8 @@ std::variant<std::pair<std::string, std::string>, ExitCode> pairOf(const Options
     world.err << "edgehold: there is no earlier policy to compare with\n";
     return ExitCode::kFailure;
   }
-  const std::string now = textAt((*list)[count - 1], "version");
-  return std::pair(is_named ? options.versions[0] : textAt((*list)[count - 2], "version"), now);
+  const std::string now = textMember((*list)[count - 1], "version");
+  return std::pair(is_named ? options.versions[0] : textMember((*list)[count - 2], "version"), now);
 }
 
 bool isVersionText(const std::string& text) {

@@ -70,12 +70,9 @@ Json::Value sortedRules(const Json::Value& rules, std::string_view column) {
 }  // namespace
 
 ExitCode showRules(const Options& options, const CommandWorld& world) {
-  const auto asked = askAdmin({.method = "GET", .target = "/rules", .body = {}}, options, world);
+  const auto asked = askTree({.method = "GET", .target = "/rules", .body = {}}, options, world);
   if (const auto* const code = std::get_if<ExitCode>(&asked)) return *code;
-  const auto& answered = std::get<AdminAnswered>(asked);
-  if (!answered.isSuccess()) return tellRefusal(answered, options, world);
-  const auto tree = parseJsonTree(answered.body);
-  const Json::Value* const rules = tree ? anyMember(*tree, "rules") : nullptr;
+  const Json::Value* const rules = anyMember(std::get<Json::Value>(asked), "rules");
   if (rules == nullptr || !rules->isArray()) {
     world.err << "edgehold: the answer is not a list of rules\n";
     return ExitCode::kFailure;
