@@ -8,14 +8,11 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
-#include "proxy/http/grammar.h"
-#include "proxy/http/http1_field_line.h"
+#include "proxy/http/http2_field.h"
 #include "proxy/http/target.h"
 
 namespace edgehold {
 namespace {
-
-constexpr std::size_t kFieldOverheadBytes = 32;  // RFC 9113 6.5.2
 
 tl::unexpected<Error> malformed(const char* why) {
   return fail(Reason::kMalformedRequest, std::string("head: ") + why);
@@ -23,35 +20,6 @@ tl::unexpected<Error> malformed(const char* why) {
 
 tl::unexpected<Error> tooLarge(const char* why) {
   return fail(Reason::kHeadTooLarge, std::string("head: ") + why);
-}
-
-Result<void> checkName(std::string_view name) {
-  if (name.size() > limits::kHeaderNameBytesMax) return tooLarge("field name too long");
-  const bool is_name = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return isNameByte(c) && (c < 'A' || c > 'Z');  // RFC 9113 8.2.1
-  });
-  if (!is_name || name[0] == '-' || name[0] == '_' || name[0] == '.') {
-    return malformed("malformed field name");
-  }
-  if (isDisguisedName(name)) return malformed("`_` for `-` in a field name");
-  return {};
-}
-
-// RFC 9113 8.2.1: no NUL, CR or LF, and no blanks around; and none of the other control bytes.
-Result<void> checkValue(std::string_view value) {
-  const char* const end = value.data() + value.size();
-  if (findControl(value.data(), end) != end) return malformed("control byte in a field value");
-  if (!value.empty() && (isBlank(value.front()) || isBlank(value.back()))) {
-    return malformed("blank around a field value");
-  }
-  return {};
-}
-
-// RFC 9113 8.2.2: fields of one connection have no place here, but `te: trailers`.
-bool concernsConnection(HeaderId id) {
-  return id == HeaderId::kConnection || id == HeaderId::kKeepAlive ||
-         id == HeaderId::kProxyConnection || id == HeaderId::kTransferEncoding ||
-         id == HeaderId::kUpgrade;
 }
 
 // As in HTTP/1: upper-case words.
@@ -79,7 +47,7 @@ void Http2RequestHead::begin() {
 }
 
 void Http2RequestHead::add(std::string_view name, std::string_view value) {
-  list_bytes_ += name.size() + value.size() + kFieldOverheadBytes;
+  list_bytes_ += name.size() + value.size() + kHttp2FieldOverheadBytes;
   if (fault_) return;
   if (auto taken = take(name, value); !taken) fault_ = std::move(taken.error());
 }
@@ -88,8 +56,8 @@ Result<void> Http2RequestHead::take(std::string_view name, std::string_view valu
   if (list_bytes_ > limits::kHeadBytesMax) return tooLarge("too many bytes");
   if (name.starts_with(':')) return takePseudo(name, value);
   has_fields_ = true;
-  TRY(checkName(name));
-  TRY(checkValue(value));
+  TRY(checkHttp2Name(name));
+  TRY(checkHttp2Value(value));
   return takeField({name, value, headerIdOf(name)});
 }
 

@@ -10,10 +10,6 @@
 namespace edgehold {
 namespace {
 
-ByteView viewOf(const std::uint8_t* bytes, std::size_t count) {
-  return {reinterpret_cast<const char*>(bytes), count};
-}
-
 // Frames that a client can make us reset streams with (CVE-2025-8671). Our own reasons to reset
 // have other codes.
 bool isPeersFault(std::uint32_t code) {
@@ -54,7 +50,7 @@ int Http2ServerCodec::Callbacks::onHeader(nghttp2_session*, const nghttp2_frame*
                                           const std::uint8_t* value, std::size_t value_bytes,
                                           std::uint8_t, void* user) {
   Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
-  self.head_.add(viewOf(name, name_bytes), viewOf(value, value_bytes));
+  self.head_.add(http2View(name, name_bytes), http2View(value, value_bytes));
   if (self.head_.listBytes() <= limits::kHttp2HeaderListBytesMost) return 0;
   self.endByAbuse(Http2Abuse::kHeaderList);
   return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -94,7 +90,7 @@ int Http2ServerCodec::Callbacks::onContent(nghttp2_session* session, std::uint8_
   Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
   Stream* const stream = self.find(static_cast<StreamId>(id));
   if (stream != nullptr) {
-    self.onContent(*stream, viewOf(bytes, count));
+    self.onContent(*stream, http2View(bytes, count));
   } else {
     nghttp2_session_consume_connection(session, count);
   }
@@ -150,33 +146,11 @@ int Http2ServerCodec::Callbacks::onFrameNotSent(nghttp2_session*, const nghttp2_
   return 0;
 }
 
-ssize_t Http2ServerCodec::Callbacks::onRead(nghttp2_session*, std::int32_t, std::uint8_t*,
-                                            std::size_t room, std::uint32_t* flags,
-                                            nghttp2_data_source* source, void*) {
-  Stream& stream = *static_cast<Stream*>(source->ptr);
-  if (stream.content.empty() && !stream.is_over) {
-    stream.is_deferred = true;
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  const std::size_t bytes = std::min(room, stream.content.size());
-  if (bytes > 0) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-  if (stream.is_over && bytes == stream.content.size()) {
-    stream.is_sent = true;
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (stream.is_malformed) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-  }
-  return static_cast<ssize_t>(bytes);
-}
-
 int Http2ServerCodec::Callbacks::onWrite(nghttp2_session*, nghttp2_frame*,
                                          const std::uint8_t* frame_header, std::size_t bytes,
                                          nghttp2_data_source* source, void* user) {
-  constexpr std::size_t kFrameHeaderBytes = 9;
   Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
-  Stream& stream = *static_cast<Stream*>(source->ptr);
-  self.output_.append(viewOf(frame_header, kFrameHeaderBytes));
-  self.output_.append(stream.content.view().substr(0, bytes));
-  stream.content.consume(bytes);
+  writeHttp2Content(self.output_, frame_header, bytes, *source);
   return 0;
 }
 

@@ -18,16 +18,7 @@
 namespace edgehold {
 namespace {
 
-// How much is made ready to leave at once; TLS and the kernel like it in one piece.
-constexpr std::size_t kOutputBytesAtOnce = 64 * 1024;
 constexpr std::uint8_t kDrainPing[8] = {'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
-
-nghttp2_nv makeField(std::string_view name, std::string_view value) {
-  // nghttp2 copies both, and turns the name into lower case.
-  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-          value.size(), NGHTTP2_NV_FLAG_NONE};
-}
 
 bool isMalformed(Reason reason) {
   return reason == Reason::kMalformedRequest || reason == Reason::kFramingConflict;
@@ -243,7 +234,7 @@ void Http2ServerCodec::sendContinue(StreamId id) {
   Stream* const stream = find(id);
   if (stream == nullptr || stream->is_head_sent || !stream->may_continue) return;
   stream->may_continue = false;
-  const nghttp2_nv status = makeField(":status", "100");
+  const nghttp2_nv status = makeHttp2Field(":status", "100");
   nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, static_cast<std::int32_t>(id), nullptr,
                          &status, 1, nullptr);
 }
@@ -267,7 +258,7 @@ void Http2ServerCodec::submitHead(Stream& stream, const ResponseHead& head, bool
   fields.clear();
   std::string status;
   appendNumber(status, head.status);
-  fields.push_back(makeField(":status", status));
+  fields.push_back(makeHttp2Field(":status", status));
   for (const Header& field : head.headers) {
     switch (field.id) {
       case HeaderId::kConnection:
@@ -278,15 +269,15 @@ void Http2ServerCodec::submitHead(Stream& stream, const ResponseHead& head, bool
       case HeaderId::kUpgrade:
         continue;
       default:
-        fields.push_back(makeField(field.name, field.value));
+        fields.push_back(makeHttp2Field(field.name, field.value));
     }
   }
   std::string length;
   if (head.body.kind == BodyLength::Kind::kKnown && !statusForbidsBody(head.status)) {
     appendNumber(length, head.body.bytes);
-    fields.push_back(makeField("content-length", length));
+    fields.push_back(makeHttp2Field("content-length", length));
   }
-  nghttp2_data_provider provider{{.ptr = &stream}, &Callbacks::onRead};
+  const nghttp2_data_provider provider = http2Provider(stream);
   stream.is_sent = !has_content;
   const int submitted =
       nghttp2_submit_response(session_.get(), static_cast<std::int32_t>(stream.id), fields.data(),
@@ -304,12 +295,7 @@ void Http2ServerCodec::sendBody(StreamId id, ByteView chunk) {
   }
   if (stream->content.empty()) stream->has_moved = true;
   stream->content.append(chunk);
-  resume(*stream);
-}
-
-void Http2ServerCodec::resume(Stream& stream) {
-  if (!std::exchange(stream.is_deferred, false)) return;
-  nghttp2_session_resume_data(session_.get(), static_cast<std::int32_t>(stream.id));
+  resumeHttp2(*session_, static_cast<std::int32_t>(id), *stream);
 }
 
 void Http2ServerCodec::sendEnd(StreamId id) {
@@ -318,7 +304,7 @@ void Http2ServerCodec::sendEnd(StreamId id) {
   if (!stream->is_head_sent || stream->response_left > 0) return abort(id);
   stream->is_over = true;
   stream->input = Stream::Input::kDeaf;
-  resume(*stream);
+  resumeHttp2(*session_, static_cast<std::int32_t>(id), *stream);
 }
 
 // The last frame of a response has left nghttp2. The client need not send what is left of its
@@ -344,12 +330,7 @@ void Http2ServerCodec::abort(StreamId id) {
 }
 
 Buffer& Http2ServerCodec::pull() {
-  while (output_.size() < kOutputBytesAtOnce) {
-    const std::uint8_t* bytes = nullptr;
-    const ssize_t count = nghttp2_session_mem_send(session_.get(), &bytes);
-    if (count <= 0) break;
-    output_.append({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count)});
-  }
+  pullHttp2(*session_, output_);
   return output_;
 }
 

@@ -76,7 +76,6 @@ class Http2ServerCodec final : public ServerCodec {
 
   // Output.
   void submitHead(Stream& stream, const ResponseHead& head, bool has_content);
-  void resume(Stream& stream);
   void onAnswerSent(Stream& stream);
   void reset(StreamId stream, std::uint32_t code);
 

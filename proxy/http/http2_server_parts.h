@@ -9,10 +9,11 @@
 #include <nghttp2/nghttp2.h>
 
 #include "proxy/http/http2_server_codec.h"
+#include "proxy/http/http2_session.h"
 
 namespace edgehold {
 
-struct Http2ServerCodec::Stream {
+struct Http2ServerCodec::Stream : Http2Outgoing {
   enum class Input : std::uint8_t {
     kHead,
     kBody,   // delivers content, as far as credit goes
@@ -21,22 +22,17 @@ struct Http2ServerCodec::Stream {
   };
   StreamId id = kNoStream;
   Input input = Input::kHead;
-  Buffer held;     // request content without credit, bounded by the stream's window
-  Buffer content;  // response content that has not been framed
+  Buffer held;  // request content without credit, bounded by the stream's window
   std::size_t credit = 0;
   std::uint64_t declared_left = 0;  // of a request with Content-Length
   std::uint64_t response_left = 0;  // of a response with a known length
   bool has_declared = false;
   bool has_response_length = false;
-  bool is_told = false;    // the owner knows of it
-  bool is_over = false;    // and waits for nothing more: it said the end, or was told
+  bool is_told = false;    // the owner knows of it; is_over: and waits for nothing more
   bool has_ended = false;  // END_STREAM came
-  bool is_malformed = false;
   bool may_continue = false;
   bool is_head_sent = false;
   bool has_content = false;  // the response has
-  bool is_deferred = false;  // nghttp2 waits for resume()
-  bool is_sent = false;      // the last frame of the response is on its way
   bool has_moved = true;     // since resetStalled()
 };
 
@@ -54,9 +50,7 @@ struct Http2ServerCodec::Callbacks {
   static int onFrame(nghttp2_session*, const nghttp2_frame* frame, void* user);
   static int onContent(nghttp2_session* session, std::uint8_t flags, std::int32_t id,
                        const std::uint8_t* bytes, std::size_t count, void* user);
-  // Response content: `source` is the stream; onWrite() moves what onRead() announced.
-  static ssize_t onRead(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t room,
-                        std::uint32_t* flags, nghttp2_data_source* source, void* user);
+  // Response content.
   static int onWrite(nghttp2_session*, nghttp2_frame*, const std::uint8_t* frame_header,
                      std::size_t bytes, nghttp2_data_source* source, void* user);
   static int onFrameSent(nghttp2_session*, const nghttp2_frame* frame, void* user);

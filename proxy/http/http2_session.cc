@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Content through nghttp2, behind http2_session.h.
+// Thread: one loop (owned by the codec).
+#include "proxy/http/http2_session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace edgehold {
+namespace {
+
+// How much is made ready to leave at once; TLS and the kernel like it in one piece.
+constexpr std::size_t kOutputBytesAtOnce = 64 * 1024;
+constexpr std::size_t kFrameHeaderBytes = 9;  // RFC 9113 4.1
+
+ssize_t readContent(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t room,
+                    std::uint32_t* flags, nghttp2_data_source* source, void*) {
+  Http2Outgoing& outgoing = *static_cast<Http2Outgoing*>(source->ptr);
+  if (outgoing.content.empty() && !outgoing.is_over) {
+    outgoing.is_deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  const std::size_t bytes = std::min(room, outgoing.content.size());
+  if (bytes > 0) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+  if (outgoing.is_over && bytes == outgoing.content.size()) {
+    outgoing.is_sent = true;
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (outgoing.is_malformed) *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+  }
+  return static_cast<ssize_t>(bytes);
+}
+
+}  // namespace
+
+nghttp2_data_provider http2Provider(Http2Outgoing& outgoing) {
+  return {{.ptr = &outgoing}, &readContent};
+}
+
+void writeHttp2Content(Buffer& output, const std::uint8_t* frame_header, std::size_t bytes,
+                       const nghttp2_data_source& source) {
+  Http2Outgoing& outgoing = *static_cast<Http2Outgoing*>(source.ptr);
+  output.append(http2View(frame_header, kFrameHeaderBytes));
+  output.append(outgoing.content.view().substr(0, bytes));
+  outgoing.content.consume(bytes);
+}
+
+void resumeHttp2(nghttp2_session& session, std::int32_t stream, Http2Outgoing& outgoing) {
+  if (std::exchange(outgoing.is_deferred, false)) nghttp2_session_resume_data(&session, stream);
+}
+
+void pullHttp2(nghttp2_session& session, Buffer& output) {
+  while (output.size() < kOutputBytesAtOnce) {
+    const std::uint8_t* bytes = nullptr;
+    const ssize_t count = nghttp2_session_mem_send(&session, &bytes);
+    if (count <= 0) break;
+    output.append(http2View(bytes, static_cast<std::size_t>(count)));
+  }
+}
+
+nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value, Http2Indexing indexing) {
+  const auto bytesOf = [](std::string_view text) {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  };
+  const bool is_never = indexing == Http2Indexing::kNever;
+  return {bytesOf(name), bytesOf(value), name.size(), value.size(),
+          static_cast<std::uint8_t>(is_never ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)};
+}
+
+}  // namespace edgehold

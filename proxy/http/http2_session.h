@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What both sides of HTTP/2 have in common towards nghttp2: how content leaves, frame by frame, and
+// small makings. Thread: one loop (owned by the codec).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include <nghttp2/nghttp2.h>
+
+#include "proxy/base/bytes.h"
+
+namespace edgehold {
+
+// Content on its way out of one stream. nghttp2 asks for it when windows are open.
+struct Http2Outgoing {
+  Buffer content;             // that has not been framed
+  bool is_over = false;       // no more of it comes
+  bool is_deferred = false;   // nghttp2 waits for resumeHttp2()
+  bool is_sent = false;       // the last frame is on its way
+  bool is_malformed = false;  // an RST_STREAM is its end instead of END_STREAM
+};
+
+// REQUIRES: `outgoing` lives as long as its stream.
+nghttp2_data_provider http2Provider(Http2Outgoing& outgoing);
+// nghttp2's send_data callback: moves what the provider announced.
+void writeHttp2Content(Buffer& output, const std::uint8_t* frame_header, std::size_t bytes,
+                       const nghttp2_data_source& source);
+void resumeHttp2(nghttp2_session& session, std::int32_t stream, Http2Outgoing& outgoing);
+// Frames what is ready, as much as leaves well at once.
+void pullHttp2(nghttp2_session& session, Buffer& output);
+
+enum class Http2Indexing : std::uint8_t { kAllowed, kNever };  // RFC 7541 7.1.3
+// nghttp2 copies both, and turns the name into lower case.
+nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value,
+                          Http2Indexing indexing = Http2Indexing::kAllowed);
+
+inline ByteView http2View(const std::uint8_t* bytes, std::size_t count) {
+  return {reinterpret_cast<const char*>(bytes), count};
+}
+
+}  // namespace edgehold
