@@ -35,6 +35,27 @@ std::optional<std::string_view> takeFramed(std::string_view& text) {
   return taken;
 }
 
+// The names of the files in `folder` that end so, sorted, each framed.
+Result<std::string> readListing(const std::string& folder, std::string_view suffix,
+                                std::size_t names_max) {
+  std::error_code error;
+  std::vector<std::string> names;
+  std::filesystem::directory_iterator entry(folder, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    std::string name = entry->path().filename().string();
+    if (name.starts_with('.') || !std::string_view(name).ends_with(suffix)) continue;
+    if (names.size() >= names_max) {
+      return fail("`" + folder + "`: more than " + std::to_string(names_max) + " files");
+    }
+    names.push_back(std::move(name));
+  }
+  if (error) return fail("`" + folder + "`: " + error.message());
+  std::sort(names.begin(), names.end());
+  std::string listing;
+  for (const std::string& name : names) appendFramed(listing, name);
+  return listing;
+}
+
 }  // namespace
 
 // Absolute from here on: a service changes its working directory, and names of files inside and
@@ -120,40 +141,20 @@ Result<std::vector<std::string>> PolicyFileSet::list(std::string_view directory,
                                                      std::string_view suffix,
                                                      std::size_t names_max) {
   const std::string folder = absolute(directory);
+  const std::string name = nameOf(folder) + "/*" + std::string(suffix);
   watch(directory);
-  const std::string listing_name = nameOf(folder) + "/*" + std::string(suffix);
-  if (kept_) return listKept(listing_name, names_max);
-  std::error_code error;
-  std::vector<std::string> names;
-  std::filesystem::directory_iterator entry(folder, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    std::string name = entry->path().filename().string();
-    if (name.starts_with('.') || !std::string_view(name).ends_with(suffix)) continue;
-    if (names.size() >= names_max) {
-      return fail("`" + folder + "`: more than " + std::to_string(names_max) + " files");
-    }
-    names.push_back(std::move(name));
+  // Routes share folders: one load sees one state of each.
+  if (!acting_.contains(name)) {
+    TRY_ASSIGN(const std::string listing, kept_ ? readKept(name, limits::kPolicyKeptBytesMax)
+                                                : readListing(folder, suffix, names_max));
+    contribute(name, listing);
   }
-  if (error) return fail("`" + folder + "`: " + error.message());
-  std::sort(names.begin(), names.end());
-
-  std::string listing;
-  for (const std::string& name : names) appendFramed(listing, name);
-  contribute(listing_name, listing);
-  return names;
-}
-
-Result<std::vector<std::string>> PolicyFileSet::listKept(const std::string& listing_name,
-                                                         std::size_t names_max) {
-  const auto found = kept_->find(listing_name);
-  if (found == kept_->end()) return fail("`" + listing_name + "` was not kept");
   std::vector<std::string> names;
-  for (std::string_view rest = found->second; !rest.empty();) {
-    const auto name = takeFramed(rest);
-    if (!name || names.size() >= names_max) return fail("`" + listing_name + "`: no listing");
-    names.emplace_back(*name);
+  for (std::string_view rest = acting_[name]; !rest.empty();) {
+    const auto file = takeFramed(rest);
+    if (!file || names.size() >= names_max) return fail("`" + name + "`: no listing");
+    names.emplace_back(*file);
   }
-  contribute(listing_name, found->second);
   return names;
 }
 

@@ -58,7 +58,6 @@ class PolicyFileSet final : public PolicyFiles {
 
  private:
   Result<std::string> readKept(const std::string& name, std::size_t bytes_max) const;
-  Result<std::vector<std::string>> listKept(const std::string& listing_name, std::size_t names_max);
   // How `path` is called in the version: a configuration that moves stays the same policy.
   std::string nameOf(const std::string& absolute_path) const;
 

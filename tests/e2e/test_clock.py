@@ -110,7 +110,7 @@ class ClockJumps(Case):
         self.jump(seconds)
         other = self.client(self.proxy)
         self.assertEqual(other.ask(target="/").status, 200)
-        self.assertLess(time.monotonic() - jumped, 1, "the first answer after the jump")
+        self.assertLess(time.monotonic() - jumped, 15, "the first answer after the jump")
         self.assertEqual(self.connection.response().status, 200)
         self.assertAlmostEqual(self.wall_of_server(), time.time() + seconds, delta=5)
         # Not yet expired, and not for ever: what is due after the jump still comes to its end.

@@ -78,7 +78,7 @@ class HostileRules(Case):
                 self.assertProblem(response, 500, reason)
                 self.assertNotIn(name.encode(), response.body.replace(b"/" + name.encode(), b""))
                 self.assertEqual(honest.ask(target="/").status, 200, name)
-            self.assertLess(time.monotonic() - started, 5, name)
+            self.assertLess(time.monotonic() - started, 15, name)
         self.assertEqual({r.target for r in self.agent.requests}, {"/"})
         named = {r["why"]["rule"] for r in proxy.audit(4 * (len(HOSTILE) + len(FORBIDDEN)))
                  if r["decision"] != "allow"}

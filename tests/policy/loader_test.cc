@@ -509,6 +509,17 @@ TEST(PolicyFileSet, BoundsWhatItReads) {
   EXPECT_FALSE(files.list("absent", ".lua", 9).has_value());
 }
 
+TEST(PolicyFileSet, SeesOneStateOfAFolder) {
+  TempFolder folder;
+  PolicyFileSet files(folder.path());
+  folder.write("r/1.lua", "x");
+  EXPECT_THAT(*files.list("r", ".lua", 9), ElementsAre("1.lua"));
+  const std::string content = files.content();
+  folder.write("r/2.lua", "x");
+  EXPECT_THAT(*files.list("r", ".lua", 9), ElementsAre("1.lua")) << "routes share folders";
+  EXPECT_EQ(files.content(), content);
+}
+
 TEST_F(LoaderTest, NamesTheFileOfAMistakeInAnotherFile) {
   folder_.write("actions.yaml", "a: 1\na: 2\n");
   EXPECT_THAT(loadRoute("  filters: [action_class: {document: actions.yaml}]\n").errors,
