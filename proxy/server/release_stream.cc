@@ -82,4 +82,22 @@ void ReleaseStream::onExchangeDone(const Decision& decision) {
   on_done_(*this, std::move(result_));
 }
 
+void Releases::start(StoredRequest request, std::function<void(ExecutionResult)> done) {
+  auto stream = std::make_unique<ReleaseStream>(
+      station_, std::move(request),
+      [this, done = std::move(done)](ReleaseStream& ended, ExecutionResult result) {
+        const auto found = streams_.find(&ended);
+        station_.graveyard().bury(std::move(found->second));
+        streams_.erase(found);
+        done(std::move(result));
+      });
+  ReleaseStream& started = *stream;
+  streams_.emplace(&started, std::move(stream));
+  started.start();
+}
+
+void Releases::cutAll() {
+  while (!streams_.empty()) streams_.begin()->first->cut();
+}
+
 }  // namespace edgehold

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "proxy/delivery/hold_release.h"
 #include "proxy/server/exchange_driver.h"
@@ -43,6 +45,21 @@ class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
   ExecutionResult result_;
   bool is_whole_ = false;
   ExchangeDriver driver_;
+};
+
+// The releases that are under way at one station.
+class Releases {
+ public:
+  explicit Releases(Station& station) : station_(station) {}
+
+  // `done` is called once, when the release is no longer one of these.
+  void start(StoredRequest request, std::function<void(ExecutionResult)> done);
+  bool empty() const { return streams_.empty(); }
+  void cutAll();
+
+ private:
+  Station& station_;
+  std::unordered_map<ReleaseStream*, std::unique_ptr<ReleaseStream>> streams_;
 };
 
 }  // namespace edgehold

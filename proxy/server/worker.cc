@@ -73,7 +73,7 @@ Worker::~Worker() {
   doors_.clear();
   // Each removes itself from its list, and leaves a record of what was cut.
   while (!connections_.empty()) connections_.begin()->second.connection->close();
-  while (!releases_.empty()) releases_.begin()->second->cut();
+  releases_.cutAll();
 }
 
 void Worker::listen(Fd fd, std::size_t index) {
@@ -168,18 +168,11 @@ void Worker::reportDrained() {
 }
 
 void Worker::execute(StoredRequest request, std::function<void(ExecutionResult)> done) {
-  loop_.post([this, request = std::move(request), done = std::move(done)] {
-    auto stream = std::make_unique<ReleaseStream>(
-        station_, request, [this, done](ReleaseStream& ended, ExecutionResult result) {
-          const auto found = releases_.find(&ended);
-          station_.graveyard().bury(std::move(found->second));
-          releases_.erase(found);
-          done(std::move(result));
-          reportDrained();
-        });
-    ReleaseStream& started = *stream;
-    releases_.emplace(&started, std::move(stream));
-    started.start();
+  loop_.post([this, request = std::move(request), done = std::move(done)]() mutable {
+    releases_.start(std::move(request), [this, done = std::move(done)](ExecutionResult result) {
+      done(std::move(result));
+      reportDrained();
+    });
   });
 }
 

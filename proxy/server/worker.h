@@ -104,7 +104,7 @@ class Worker final : public HoldRelease::Executor {
   Station station_;
   std::vector<Door> doors_;
   std::unordered_map<ClientConnection*, Visitor> connections_;
-  std::unordered_map<ReleaseStream*, std::unique_ptr<ReleaseStream>> releases_;
+  Releases releases_{station_};
   std::function<void()> on_drained_;
   std::thread thread_;
 };

@@ -71,7 +71,7 @@ SimServer::~SimServer() {
   release_.reset();
   for (const auto& worker : workers_) {
     while (!worker->connections.empty()) worker->connections.begin()->second->close();
-    while (!worker->releases.empty()) worker->releases.begin()->second->cut();
+    worker->releases.cutAll();
   }
 }
 
@@ -127,18 +127,9 @@ std::size_t SimServer::openConnections() const {
 }
 
 void SimServer::execute(StoredRequest request, std::function<void(ExecutionResult)> done) {
-  Worker& worker = *workers_.front();
-  loop_.post([&worker, request = std::move(request), done = std::move(done)] {
-    auto stream = std::make_unique<ReleaseStream>(
-        worker.station, request, [&worker, done](ReleaseStream& ended, ExecutionResult result) {
-          const auto found = worker.releases.find(&ended);
-          worker.station.graveyard().bury(std::move(found->second));
-          worker.releases.erase(found);
-          done(std::move(result));
-        });
-    ReleaseStream& started = *stream;
-    worker.releases.emplace(&started, std::move(stream));
-    started.start();
+  Releases& releases = workers_.front()->releases;
+  loop_.post([&releases, request = std::move(request), done = std::move(done)]() mutable {
+    releases.start(std::move(request), std::move(done));
   });
 }
 

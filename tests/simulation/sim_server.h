@@ -70,7 +70,7 @@ class SimServer final : public HoldRelease::Executor {
     AuditLog audit;
     Station station;
     std::unordered_map<ClientConnection*, std::unique_ptr<ClientConnection>> connections;
-    std::unordered_map<ReleaseStream*, std::unique_ptr<ReleaseStream>> releases;
+    Releases releases{station};
   };
   void endTurn();
 
