@@ -257,13 +257,12 @@ std::string CommandLine::explain(const CLI::ParseError& error,
     path += " " + arguments[index++];
   }
   std::string text = "edgehold: ";
-  const bool is_verb_missing = at->get_require_subcommand_max() > 0;
+  std::vector<std::string_view> names;
+  for (const CLI::App* const verb : at->get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(verb->get_name());
+  }
   const bool is_word = index < arguments.size() && !arguments[index].starts_with("-");
-  if (is_verb_missing && is_word) {
-    std::vector<std::string_view> names;
-    for (const CLI::App* const verb : at->get_subcommands([](const CLI::App*) { return true; })) {
-      names.push_back(verb->get_name());
-    }
+  if (!names.empty() && is_word) {
     text += "unknown verb `" + arguments[index] + "`";
     if (const auto nearest = nearestOf(arguments[index], names)) {
       text += "; did you mean `" + std::string(*nearest) + "`?";

@@ -9,6 +9,7 @@ namespace edgehold {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 ParsedOptions parse(std::vector<std::string> arguments) { return parseOptions(arguments, "1.2.3"); }
 
@@ -92,6 +93,12 @@ TEST(Options, NearestVerbIsTold) {
   EXPECT_THAT(parse({"staus"}).err, HasSubstr("did you mean `status`?"));
   EXPECT_THAT(parse({"approvals", "aprove", "ID"}).err, HasSubstr("did you mean `approve`?"));
   EXPECT_THAT(parse({"approvals", "aprove"}).err, HasSubstr("edgehold approvals --help"));
+}
+
+TEST(Options, MissingReasonIsToldAsSuch) {
+  const std::string err = parse({"approvals", "approve", "ID"}).err;
+  EXPECT_THAT(err, HasSubstr("--reason is required"));
+  EXPECT_THAT(err, Not(HasSubstr("unknown verb")));
 }
 
 TEST(Options, HelpOfEachVerbSaysItsExitCodes) {
