@@ -48,6 +48,13 @@ inline constexpr unsigned kHttp2PrioritiesMax = 300;
 inline constexpr unsigned kHttp2EmptyContentMax = 100;
 inline constexpr unsigned kHttp2WindowUpdatesMax = 1000;
 
+// WebSocket (RFC 6455): of one message. Fragments are cheap when they carry something.
+inline constexpr std::size_t kWebSocketFragmentsMax = 128 * 1024;
+inline constexpr std::size_t kWebSocketEmptyFragmentsMax = 128;
+// What a handshake may offer.
+inline constexpr std::size_t kWebSocketSubprotocolsMax = 32;
+inline constexpr std::size_t kWebSocketExtensionsMax = 16;
+
 // Bodies.
 inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;
 inline constexpr std::size_t kBufferedBodyBytesCeiling = 64 * 1024 * 1024;
