@@ -9,6 +9,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

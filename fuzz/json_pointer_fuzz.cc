@@ -3,7 +3,7 @@
 // Thread: main only.
 #include "proxy/base/json.h"
 #include "proxy/base/log.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 #include "proxy/http/target.h"
 
 namespace edgehold {

@@ -6,7 +6,7 @@
 #include "lua/runtime/bindings.h"
 #include "lua/runtime/regex.h"
 #include "lua/runtime/sandbox.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

@@ -4,6 +4,7 @@
 #include "proxy/base/json.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

@@ -2,7 +2,7 @@
 // JSON strings (RFC 8259 7) behind json.h.
 // Thread: any (immutable).
 #include "proxy/base/json.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

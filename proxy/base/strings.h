@@ -58,12 +58,6 @@ void appendNumber(std::string& out, std::uint64_t value);
 std::optional<std::string_view> nearestOf(std::string_view word,
                                           const std::vector<std::string_view>& candidates);
 
-// True for well-formed UTF-8 (RFC 3629): no surrogates, no over-long forms.
-bool isUtf8(std::string_view bytes);
-// How many bytes the UTF-8 sequence at the front of `bytes` has; 0 when it is malformed.
-// REQUIRES: bytes is not empty.
-std::size_t utf8SequenceLength(std::string_view bytes);
-
 // Hash and equality for maps that are looked up by std::string_view.
 struct StringHash {
   using is_transparent = void;

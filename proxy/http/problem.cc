@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 #include "proxy/http/grammar.h"
 
 namespace edgehold {

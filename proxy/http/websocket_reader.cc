@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "proxy/base/limits.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "proxy/base/bytes.h"
 #include "proxy/base/result.h"
-#include "proxy/base/utf8_checker.h"
+#include "proxy/base/utf8.h"
 #include "proxy/http/websocket_frame.h"
 
 namespace edgehold {

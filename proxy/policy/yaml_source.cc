@@ -14,7 +14,7 @@
 #include <yaml-cpp/parser.h>
 
 #include "proxy/base/limits.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

@@ -11,6 +11,7 @@
 #include "proxy/base/base64.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 #include "proxy/delivery/hold_store.h"
 #include "proxy/observe/audit_record.h"
 #include "proxy/observe/civil_time.h"

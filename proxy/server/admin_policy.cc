@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "proxy/base/base64.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 #include "proxy/observe/civil_time.h"
 #include "proxy/policy/history.h"
 #include "proxy/policy/policy_files.h"

@@ -4,7 +4,7 @@
 #include "proxy/state/ledger.h"
 
 #include "proxy/base/limits.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

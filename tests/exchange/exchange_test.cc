@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/base/limits.h"
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 #include "tests/support/fake_random.h"
 
 namespace edgehold {

@@ -7,7 +7,7 @@
 #include <array>
 #include <cstdint>
 
-#include "proxy/base/strings.h"
+#include "proxy/base/utf8.h"
 
 namespace edgehold {
 namespace {

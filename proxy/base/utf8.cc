@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The checker behind utf8_checker.h: whole characters are checked at once, the one that a piece
-// cuts is kept. Thread: one loop.
-#include "proxy/base/utf8_checker.h"
+// The checks behind utf8.h. Of text in pieces, whole characters are checked at once, and the one
+// that a piece cuts is kept.
+// Thread: any (immutable); a Utf8Checker has one loop.
+#include "proxy/base/utf8.h"
 
 #include <algorithm>
 
-#include "proxy/base/strings.h"
+#include <simdjson.h>
 
 namespace edgehold {
 namespace {
@@ -39,6 +40,24 @@ bool isBeginning(std::string_view cut) {
 }
 
 }  // namespace
+
+std::size_t utf8SequenceLength(std::string_view bytes) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || bytes.size() < length) return 0;
+  // RFC 3629 4: the second byte rules out over-long forms, surrogates and what is past U+10FFFF.
+  const unsigned char low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned char high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (at(1) < low || at(1) > high) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if ((at(i) & 0xC0) != 0x80) return 0;
+  }
+  return length;
+}
+
+bool isUtf8(std::string_view bytes) { return simdjson::validate_utf8(bytes.data(), bytes.size()); }
 
 bool Utf8Checker::append(std::string_view piece) {
   while (pending_bytes_ != 0 && !piece.empty()) {

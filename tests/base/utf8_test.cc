@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text in pieces is judged as the whole would be, and at the first byte that cannot be right.
 // Thread: main only.
-#include "proxy/base/utf8_checker.h"
+#include "proxy/base/utf8.h"
 
 #include <cstddef>
 #include <string>
 
 #include <gtest/gtest.h>
-
-#include "proxy/base/strings.h"
 
 namespace edgehold {
 namespace {
