@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client of the benchmark: TLS 1.3 HTTP/1.1 keep-alive connections in a closed loop, each with
-// one request under way; GETs, or webhooks that are signed one by one. Reads the proxy's processor
-// time itself, at the first and the last request of the window. Prints one JSON object.
+// one request under way; GETs, webhooks that are signed one by one, or text messages of a WebSocket
+// that are echoed. Reads the proxy's processor time itself, at the first and the last request of
+// the window. Prints one JSON object.
 //
-//   bench_load --port N --pids A,B [--mode get|hook] [--connections N] [--seconds S] [--warmup S]
+//   bench_load --port N --pids A,B [--mode get|hook|ws] [--connections N] [--seconds S] [--warmup
+//   S]
 //              [--secret S] [--proxy-core K]
 #include <algorithm>
 #include <array>
@@ -36,6 +38,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kHookBytes = 600;
+constexpr std::size_t kMessageBytes = 200;
 constexpr std::uint64_t kGroups = 50;
 constexpr std::uint64_t kSenders = 500;
 constexpr std::array<std::string_view, 20> kTypes = {
@@ -105,13 +108,27 @@ class Requests {
  public:
   explicit Requests(const Options& options)
       : is_hook_(options.mode == "hook"),
+        is_web_socket_(options.mode == "ws"),
         signer_(options.secret),
         next_id_(static_cast<std::uint64_t>(
             std::chrono::system_clock::now().time_since_epoch().count())) {
     if (is_hook_) buildBody();
+    if (is_web_socket_) buildMessage();
+  }
+
+  bool areWebSocket() const { return is_web_socket_; }
+
+  void appendUpgrade(std::string& out) const {
+    out.append(
+        "GET /ws HTTP/1.1\r\nHost: bench.local\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
   }
 
   void append(std::string& out) {
+    if (is_web_socket_) {
+      out.append(message_);
+      return;
+    }
     if (!is_hook_) {
       out.append(
           "GET /small HTTP/1.1\r\nHost: bench.local\r\nUser-Agent: bench/1\r\nAccept: */*\r\n\r\n");
@@ -128,6 +145,17 @@ class Requests {
   }
 
  private:
+  // One masked text frame (RFC 6455 5.2).
+  void buildMessage() {
+    constexpr std::array<char, 4> kMask = {'\x1f', '\x2e', '\x3d', '\x4c'};
+    static_assert(kMessageBytes > 125 && kMessageBytes <= 0xFF);
+    message_ = {'\x81', '\xFE', '\0', static_cast<char>(kMessageBytes)};
+    message_.append(kMask.data(), kMask.size());
+    for (std::size_t i = 0; i < kMessageBytes; ++i) {
+      message_.push_back(static_cast<char>('a' + i % 26) ^ kMask.at(i % 4));
+    }
+  }
+
   void buildBody() {
     const auto place = [this](std::string_view text, std::size_t& at, std::string_view value) {
       body_.append(text);
@@ -167,8 +195,10 @@ class Requests {
   }
 
   bool is_hook_;
+  bool is_web_socket_;
   Signer signer_;
   std::uint64_t next_id_;
+  std::string message_;
   std::string body_;
   std::size_t id_at_ = 0;
   std::size_t type_at_ = 0;
@@ -187,7 +217,7 @@ struct FreeSsl {
 struct Connection {
   int fd = -1;
   std::unique_ptr<SSL, FreeSsl> ssl;
-  bool is_ready = false;  // the handshake is over
+  bool is_open = false;  // as a WebSocket
   std::string out;
   std::string in;
   Clock::time_point sent;
@@ -211,6 +241,23 @@ Response parseResponse(std::string_view bytes) {
   const std::size_t total = end + 4 + std::strtoul(bytes.data() + at + kLength.size(), nullptr, 10);
   if (bytes.size() < total) return {};
   return {total, std::atoi(bytes.data() + 9)};
+}
+
+// The head of a 101, as a response.
+Response parseUpgraded(std::string_view bytes) {
+  const std::size_t end = bytes.find("\r\n\r\n");
+  if (end == std::string_view::npos) return {};
+  if (bytes.substr(9, 3) != "101") die("no WebSocket: " + std::string(bytes.substr(0, end)));
+  return {end + 4, 101};
+}
+
+// The echo of a message, whole and unmasked, counts as a 200.
+Response parseEcho(std::string_view bytes) {
+  constexpr std::size_t kHeadBytes = 4;
+  if (bytes.size() < kHeadBytes + kMessageBytes) return {};
+  const bool is_echo = bytes[0] == '\x81' && bytes[1] == '\x7E' && bytes[2] == '\0' &&
+                       static_cast<unsigned char>(bytes[3]) == kMessageBytes && bytes[4] == 'a';
+  return {kHeadBytes + kMessageBytes, is_echo ? 200 : 0};
 }
 
 struct Window {
@@ -285,7 +332,11 @@ class Load {
   // The sockets block: one small request at a time always fits.
   void send(Connection& connection) {
     connection.out.clear();
-    requests_.append(connection.out);
+    if (requests_.areWebSocket() && !connection.is_open) {
+      requests_.appendUpgrade(connection.out);
+    } else {
+      requests_.append(connection.out);
+    }
     connection.sent = Clock::now();
     const int length = static_cast<int>(connection.out.size());
     if (SSL_write(connection.ssl.get(), connection.out.data(), length) != length) die("write");
@@ -312,15 +363,21 @@ class Load {
       if (got <= 0) die("the proxy closed a connection");
       connection.in.append(piece.data(), static_cast<std::size_t>(got));
     } while (SSL_pending(connection.ssl.get()) > 0);
-    const Response response = parseResponse(connection.in);
+    const Response response = parse(connection);
     if (response.bytes == 0) return;
     connection.in.erase(0, response.bytes);
-    if (window_ != nullptr) {
+    connection.is_open = connection.is_open || response.status == 101;
+    if (window_ != nullptr && response.status != 101) {
       ++window_->statuses[response.status];
       const std::chrono::duration<float, std::micro> took = Clock::now() - connection.sent;
       window_->latencies_us.push_back(took.count());
     }
     send(connection);
+  }
+
+  Response parse(const Connection& connection) const {
+    if (!requests_.areWebSocket()) return parseResponse(connection.in);
+    return connection.is_open ? parseEcho(connection.in) : parseUpgraded(connection.in);
   }
 
   const Options& options_;

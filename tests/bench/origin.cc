@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The upstream of the benchmark: plain HTTP/1.1 keep-alive, one thread, the same small JSON for
-// every request. Deliberately cheaper than any proxy, so that it is never what is measured.
+// every request; a WebSocket echoes its frames. Deliberately cheaper than any proxy, so that it is
+// never what is measured.
 //
 //   bench_origin PORT
 #include <array>
@@ -16,6 +17,8 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -50,6 +53,52 @@ std::size_t requestBytes(std::string_view bytes) {
   return bytes.size() >= total ? total : 0;
 }
 
+// The 101 to a whole request that asks for a WebSocket (RFC 6455 4.2.2), or nothing.
+std::string upgradeAnswer(std::string_view request) {
+  constexpr std::string_view kKeyField = "\r\nsec-websocket-key: ";
+  constexpr std::size_t kKeyBytes = 24;
+  for (std::size_t i = 0; i + kKeyField.size() + kKeyBytes < request.size(); ++i) {
+    if (strncasecmp(request.data() + i, kKeyField.data(), kKeyField.size()) != 0) continue;
+    const std::string text = std::string(request.substr(i + kKeyField.size(), kKeyBytes)) +
+                             "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+    SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+    std::array<unsigned char, 4 * ((SHA_DIGEST_LENGTH + 2) / 3) + 1> accept{};
+    EVP_EncodeBlock(accept.data(), digest.data(), static_cast<int>(digest.size()));
+    return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           "Sec-WebSocket-Accept: " +
+           std::string(reinterpret_cast<const char*>(accept.data())) + "\r\n\r\n";
+  }
+  return {};
+}
+
+// Moves the first whole frame of `input`, unmasked, to `out`; false when there is none. Frames of
+// up to 64 KiB, of one fragment.
+bool echoFrame(std::string& input, std::string& out) {
+  if (input.size() < 2) return false;
+  const auto octet = [&input](std::size_t at) { return static_cast<unsigned char>(input[at]); };
+  const bool is_medium = (octet(1) & 0x7F) == 126;
+  const std::size_t mask_at = is_medium ? 4 : 2;
+  if (input.size() < mask_at + 4) return false;
+  const std::size_t payload =
+      is_medium ? static_cast<std::size_t>(octet(2) << 8 | octet(3)) : octet(1) & 0x7FU;
+  const std::size_t total = mask_at + 4 + payload;
+  if (input.size() < total) return false;
+  out.append(input, 0, mask_at);
+  char& second = out[out.size() - mask_at + 1];
+  second = static_cast<char>(second & 0x7F);
+  for (std::size_t i = 0; i < payload; ++i) {
+    out.push_back(static_cast<char>(input[mask_at + 4 + i] ^ input[mask_at + i % 4]));
+  }
+  input.erase(0, total);
+  return true;
+}
+
+struct Client {
+  std::string input;
+  bool is_web_socket = false;
+};
+
 class Origin {
  public:
   explicit Origin(std::uint16_t port) : answer_(answerText()), epoll_(epoll_create1(0)) {
@@ -77,7 +126,7 @@ class Origin {
         if (fd == listener_) {
           acceptAll();
         } else if (!serve(fd)) {
-          inputs_.erase(fd);
+          clients_.erase(fd);
           close(fd);
         }
       }
@@ -98,7 +147,7 @@ class Origin {
       if (fd < 0) return;
       const int on = 1;
       setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      inputs_[fd].clear();
+      clients_[fd] = {};
       watch(fd);
     }
   }
@@ -109,13 +158,22 @@ class Origin {
     const ssize_t got = read(fd, piece.data(), piece.size());
     if (got == 0) return false;
     if (got < 0) return errno == EAGAIN || errno == EINTR;
-    std::string& input = inputs_[fd];
-    input.append(piece.data(), static_cast<std::size_t>(got));
-    while (const std::size_t used = requestBytes(input)) {
-      input.erase(0, used);
-      // Small answers to clients that wait for them always fit the socket's buffer.
-      const ssize_t sent = write(fd, answer_.data(), answer_.size());
-      if (sent != static_cast<ssize_t>(answer_.size())) return false;
+    Client& client = clients_[fd];
+    client.input.append(piece.data(), static_cast<std::size_t>(got));
+    std::string out;
+    while (!client.is_web_socket) {
+      const std::size_t used = requestBytes(client.input);
+      if (used == 0) break;
+      const std::string upgraded = upgradeAnswer(std::string_view(client.input).substr(0, used));
+      client.is_web_socket = !upgraded.empty();
+      out += client.is_web_socket ? upgraded : answer_;
+      client.input.erase(0, used);
+    }
+    while (client.is_web_socket && echoFrame(client.input, out)) {
+    }
+    // Small answers to clients that wait for them always fit the socket's buffer.
+    if (!out.empty() && write(fd, out.data(), out.size()) != static_cast<ssize_t>(out.size())) {
+      return false;
     }
     return true;
   }
@@ -123,7 +181,7 @@ class Origin {
   std::string answer_;
   int epoll_;
   int listener_ = -1;
-  std::unordered_map<int, std::string> inputs_;
+  std::unordered_map<int, Client> clients_;
 };
 
 }  // namespace

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processor microseconds per request of edgehold, nginx and HAProxy, side by side.
 
-  ./dev bench [-r ROUNDS] [-d SECONDS] [-c NAME,NAME] [-s raw,policy] [--json FILE] [--gate]
+  ./dev bench [-r ROUNDS] [-d SECONDS] [-c NAME,NAME] [-s NAME,NAME] [--json FILE] [--gate]
 
-Two scenarios: `raw` is a TLS 1.3 HTTP/1.1 keep-alive GET; `policy` a signed 600-byte webhook POST
-that goes through the same policy everywhere (address, size, freshness, signature, event type, group
-and sender rates, duplicates, one Lua rule, JSON audit line). See README.md for the method.
---gate exits 3 unless raw <= 1.0 x HAProxy and policy <= 0.8 x nginx.
+Scenarios: `raw` is a TLS 1.3 HTTP/1.1 keep-alive GET; `policy` a signed 600-byte webhook POST that
+goes through the same policy everywhere (address, size, freshness, signature, event type, group and
+sender rates, duplicates, one Lua rule, JSON audit line); `websocket` a text message of 200 bytes
+there and back through a tunnel; `inspected` the same, but edgehold reads every frame. See README.md
+for the method. --gate exits 3 unless raw <= 1.0 x HAProxy, policy <= 0.8 x nginx, websocket <= 1.0
+and inspected <= 1.5 x HAProxy's blind tunnel.
 """
 import argparse
 import base64
@@ -30,9 +32,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SECRET = "bench-secret-0123456789abcdef"
 PROXY_CORE, LOAD_CORE = 0, 1
-SCENARIOS = {"raw": ("get", "TLS HTTP/1.1 GET, keep-alive"),
-             "policy": ("hook", "signed webhook POST through the policy")}
-GATES = [("raw", "haproxy", 1.0), ("policy", "nginx", 0.8)]
+SCENARIOS = {  # name: mode of bench_load, connections, title
+    "raw": ("get", 64, "TLS HTTP/1.1 GET, keep-alive"),
+    "policy": ("hook", 64, "signed webhook POST through the policy"),
+    "websocket": ("ws", 100, "a message of a WebSocket and its echo, tunnelled"),
+    "inspected": ("ws", 100, "the same; edgehold reads every frame, the others tunnel")}
+GATES = [("raw", "haproxy", 1.0), ("policy", "nginx", 0.8), ("websocket", "haproxy", 1.0),
+         ("inspected", "haproxy", 1.5)]
 NOISE_MAX = 0.10  # of a core, used by somebody else: measured again
 RETRIES = 3
 
@@ -153,7 +159,8 @@ class Bench:
     def start(self, name, scenario):
         """(process, port) of a contestant with fresh files in a folder of its own."""
         folder = HERE / "contestants" / name
-        profile = json.loads((folder / "contestant.json").read_text())["profiles"][scenario]
+        profiles = json.loads((folder / "contestant.json").read_text())["profiles"]
+        profile = profiles.get(scenario, profiles["raw"])
         run = self.work / "run" / name
         shutil.rmtree(run, ignore_errors=True)
         run.mkdir(parents=True)
@@ -190,12 +197,13 @@ class Bench:
 
     def measure(self, name, scenario):
         process, port = self.start(name, scenario)
+        mode, connections, _ = SCENARIOS[scenario]
         try:
             pids = ",".join(map(str, descendants(process.child.pid)))
             done = subprocess.run(
                 ["taskset", "-c", str(LOAD_CORE), str(self._tool("bench_load")), "--port",
-                 str(port), "--pids", pids, "--mode", SCENARIOS[scenario][0], "--secret", SECRET,
-                 "--seconds", str(self.options.d), "--proxy-core", str(PROXY_CORE)],
+                 str(port), "--pids", pids, "--mode", mode, "--secret", SECRET,
+                 "--connections", str(connections), "--seconds", str(self.options.d), "--proxy-core", str(PROXY_CORE)],
                 capture_output=True, text=True, timeout=self.options.d + 60)
             if done.returncode != 0:
                 raise RuntimeError("%s: %s" % (name, done.stderr.strip()))
@@ -231,7 +239,7 @@ def rounds(bench, names, scenario, count):
         for name in order:
             result = bench.measure_quietly(name, scenario)
             results[name].append(result)
-            print("  %-6s round %d %-9s %7.2f us/request  %7.0f requests/s  foreign %.2f" % (
+            print("  %-9s round %d %-9s %7.2f us/request  %7.0f requests/s  foreign %.2f" % (
                 scenario, number + 1, name, result["cpu_us_per_request"],
                 result["requests_per_second"], result["foreign"]), file=sys.stderr, flush=True)
     return results
@@ -242,7 +250,7 @@ def median(results, key="cpu_us_per_request"):
 
 
 def table(scenario, results):
-    print("\n%s: %s" % (scenario, SCENARIOS[scenario][1]))
+    print("\n%s: %s" % (scenario, SCENARIOS[scenario][2]))
     print("| proxy | CPU us/request | min-max | requests/s, one core | p50 us | p99 us | ratio |")
     print("|---|---|---|---|---|---|---|")
     mine = median(results["edgehold"]) if "edgehold" in results else None
@@ -277,7 +285,7 @@ def main():
     parser.add_argument("-r", type=int, default=3, metavar="ROUNDS")
     parser.add_argument("-d", type=float, default=4, metavar="SECONDS")
     parser.add_argument("-c", default="edgehold,nginx,haproxy", metavar="NAME,...")
-    parser.add_argument("-s", default="raw,policy", metavar="SCENARIO,...")
+    parser.add_argument("-s", default=",".join(SCENARIOS), metavar="SCENARIO,...")
     parser.add_argument("--binary", default=str(ROOT / "build/release/edgehold"))
     parser.add_argument("--tools", default=str(ROOT / "build/release/tests/bench"))
     parser.add_argument("--json", metavar="FILE")
