@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the end-to-end tests against a built edgehold, one process per file, some files at once.
 
-  run.py [--binary FILE] [--plain-binary FILE] [--counts FILE] [-j N] [NAME...]
+  run.py [--binary FILE] [--plain-binary FILE] [--counts FILE] [--folder DIR] [-j N] [NAME...]
 
-NAME is a file (`test_http1`) or a part of a test's name. Ends with `N passed, N failed`.
+NAME is a file (`test_http1`) or a part of a test's name. DIR is another folder of such files, which
+find this one's harness. Ends with `N passed, N failed`.
 """
 import argparse
 import concurrent.futures
@@ -36,9 +37,9 @@ class Record(unittest.TextTestResult):
             self.stream.writeln("    (%s took %.1f s)" % (test.id(), seconds))
 
 
-def run_file(name, patterns):
+def run_file(folder, name, patterns):
     """In the child: run one file, leave the counts as the last line."""
-    sys.path.insert(0, str(HERE))
+    sys.path[:0] = [str(folder), str(HERE)]
     loader = unittest.TestLoader()
     loader.testNamePatterns = ["*%s*" % p for p in patterns] or None
     suite = loader.loadTestsFromName(name)
@@ -51,8 +52,9 @@ def run_file(name, patterns):
     os._exit(1 if bad else 0)  # threads of an upstream may still be in a read
 
 
-def start_file(name, patterns, environment):
-    command = [sys.executable, str(HERE / "run.py"), "--file", name, *patterns]
+def start_file(folder, name, patterns, environment):
+    command = [sys.executable, str(HERE / "run.py"), "--folder", str(folder), "--file", name,
+               *patterns]
     started = time.monotonic()
     try:
         done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, text=True,
@@ -73,23 +75,25 @@ def main():
     parser.add_argument("--binary", default=str(ROOT / "build/asan/edgehold"))
     parser.add_argument("--plain-binary")
     parser.add_argument("--counts")
+    parser.add_argument("--folder", type=Path, default=HERE)
     parser.add_argument("--file")
     parser.add_argument("-j", type=int, default=(os.cpu_count() or 1) + 1)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
+    folder = options.folder.resolve()
     if options.file:
-        run_file(options.file, options.names)
+        run_file(folder, options.file, options.names)
     environment = dict(os.environ, EDGEHOLD_BINARY=str(Path(options.binary).absolute()))
     plain = options.plain_binary or options.binary
     environment["EDGEHOLD_PLAIN_BINARY"] = str(Path(plain).absolute())
     environment.setdefault("ASAN_OPTIONS", "detect_stack_use_after_return=1:abort_on_error=0")
     environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-    files = sorted(path.stem for path in HERE.glob("test_*.py"))
+    files = sorted(path.stem for path in folder.glob("test_*.py"))
     chosen = [n for n in options.names if n in files]
     patterns = [n for n in options.names if n not in files]
     passed = failed = skipped = 0
     with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
-        jobs = [pool.submit(start_file, f, patterns, environment) for f in chosen or files]
+        jobs = [pool.submit(start_file, folder, f, patterns, environment) for f in chosen or files]
         for job in concurrent.futures.as_completed(jobs):
             name, counts, output, seconds = job.result()
             passed, failed = passed + counts["passed"], failed + counts["failed"]

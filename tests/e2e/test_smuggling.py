@@ -107,7 +107,9 @@ class Outcome:
         self.label, self.case, self.requests, self.ids = label, case, requests, []
 
 
-class Smuggling(Case):
+class Judge(Case):
+    """Plays cases, and judges what arrived upstream."""
+
     def start(self, filters=()):
         capture = Capture()
         self.addCleanup(capture.stop)
@@ -195,6 +197,8 @@ class Smuggling(Case):
             self.assertEqual(what["method"], method)
             self.assertEqual(what["path"][:1000], target.split("?")[0][:1000])
 
+
+class Smuggling(Judge):
     def run_all(self, piece_of, prefix=b"", filters=(), may_begin=None):
         capture, proxy = self.start(filters)
         outcomes = self.play_all(proxy, piece_of, prefix)
