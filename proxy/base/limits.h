@@ -60,6 +60,15 @@ inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;
 inline constexpr std::size_t kBufferedBodyBytesCeiling = 64 * 1024 * 1024;
 inline constexpr std::size_t kSseEventBytesMax = 1024 * 1024;
 
+// WebSockets (RFC 6455), beside what the reader of frames keeps to.
+inline constexpr std::size_t kTunnelWindowBytes = 128 * 1024;  // on their way in one direction
+inline constexpr auto kWebSocketIdleTimeout =
+    5min;                                           // nothing moves either way; agents ping at 25 s
+inline constexpr auto kWebSocketCloseTimeout = 5s;  // to answer a Close
+inline constexpr std::size_t kWebSocketMessageBytesDefault = 1024 * 1024;
+inline constexpr std::size_t kWebSocketMessageBytesFirst = 64 * 1024;  // before authentication
+inline constexpr std::size_t kWebSocketMessageBytesCeiling = 64 * 1024 * 1024;
+
 // Per connection.
 inline constexpr std::size_t kUpstreamReadBytes = 64 * 1024;
 inline constexpr std::size_t kClientReadBytes = 64 * 1024;

@@ -26,11 +26,16 @@ enum class Reason : std::uint8_t {
   kTransferCodingUnsupported,
   kExpectationUnsupported,
   kUpgradeRefused,
+  kUpgradeVersion,
   kHeadTimeout,
   kBodyTimeout,
   kPayloadTooLarge,
   kRouteNotFound,
   kMethodNotAllowed,
+  // What was wrong with a WebSocket that was open.
+  kFrameMalformed,
+  kMessageTypeRefused,
+  kIdleTimeout,
   // What a filter refused.
   kIpDenied,
   kHostRejected,

@@ -12,6 +12,7 @@ Route::Route(Parts parts)
       match_(std::move(parts.match)),
       upstream_(std::move(parts.upstream)),
       limits_(parts.limits),
+      websocket_(parts.websocket),
       chain_(std::move(parts.filters)) {}
 
 }  // namespace edgehold

@@ -6,12 +6,14 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proxy/base/limits.h"
 #include "proxy/exchange/filter_chain.h"
+#include "proxy/exchange/websocket_spec.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
@@ -38,6 +40,7 @@ class Route {
     RouteMatch match;
     std::string upstream;  // name of an upstream of the same snapshot
     RouteLimits limits;
+    std::optional<WebSocketSpec> websocket = {};
     std::vector<ChainEntry> filters;
   };
   explicit Route(Parts parts);
@@ -46,6 +49,8 @@ class Route {
   const RouteMatch& match() const { return match_; }
   const std::string& upstream() const { return upstream_; }
   const RouteLimits& limits() const { return limits_; }
+  // Nothing: requests to upgrade are refused.
+  const std::optional<WebSocketSpec>& websocket() const { return websocket_; }
   const FilterChain& chain() const { return chain_; }
   // A request body must be collected whole before onRequestBody().
   bool collectsBody() const { return chain_.bodyPlan().request_body == FilterNeeds::Body::kWhole; }
@@ -55,6 +60,7 @@ class Route {
   RouteMatch match_;
   std::string upstream_;
   RouteLimits limits_;
+  std::optional<WebSocketSpec> websocket_;
   FilterChain chain_;
 };
 

@@ -63,6 +63,11 @@ class ServerCodec {
   // head.body says how the content is framed; kUntilClose is sent chunked where the version can.
   // Adds Connection or Content-Length/Transfer-Encoding as the version needs: the owner must not.
   // `for_head`: the answer to a HEAD request, framing fields without content.
+  // 101, or 200 with content until the close on a stream of RFC 8441, opens a tunnel where the
+  // request wants_upgrade: from here on the bodies of both directions are bytes as they are. The
+  // peer's end is an onRequestEnd() and leaves its other half open; sendEnd() ends the stream.
+  // Before it nothing that followed the request was read. `Upgrade` and `Connection` are written as
+  // given.
   virtual void sendHead(StreamId stream, const ResponseHead& head, bool for_head) = 0;
   virtual void sendBody(StreamId stream, ByteView chunk) = 0;
   virtual void sendEnd(StreamId stream) = 0;
@@ -105,7 +110,8 @@ class ClientCodec {
    public:
     virtual ~Events() = default;
     // Final head only; 1xx are swallowed by the codec, at most a few (101 is an error unless asked
-    // for).
+    // for by wants_upgrade: then a tunnel is open, and bodies are bytes as they are until the
+    // close).
     virtual void onResponseHead(StreamId stream, ResponseHead&& head) = 0;
     virtual void onResponseBody(StreamId stream, ByteView chunk) = 0;
     virtual void onResponseEnd(StreamId stream) = 0;
@@ -121,8 +127,11 @@ class ClientCodec {
   // framing fields are made from head.body.
   virtual StreamId sendHead(const RequestHead& head) = 0;
   virtual void sendBody(StreamId stream, ByteView chunk) = 0;
+  // After a 101: the half-close of a tunnel, see endsOutput().
   virtual void sendEnd(StreamId stream) = 0;
   virtual Buffer& pull() = 0;
+  // Nothing will ever be sent again: the transport's output ends once pull() is empty.
+  virtual bool endsOutput() const { return false; }
   // The exchange is complete on both sides and the peer keeps the connection: it may be pooled.
   virtual bool isReusable() const = 0;
 };

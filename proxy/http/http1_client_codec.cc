@@ -143,10 +143,13 @@ bool Http1ClientCodec::takeInformational(const Http1Framing& framing) {
 // RFC 9112 6.3: how much content follows this head, and what `head` tells the owner of it.
 BodyLength Http1ClientCodec::takeContentLength(ResponseHead& head) {
   if (head.status == kSwitchingProtocols) {
-    // The seam for tunnels: from here on, content is bytes as they are, both ways, until the close.
+    // RFC 9110 7.8: from here on, content is bytes as they are, both ways, until the close. The
+    // request was whole; what goes out now is the tunnel's.
     head.body = BodyLength::untilClose();
     content_ = BodyLength::Kind::kUntilClose;
     content_left_ = 0;
+    is_tunnel_ = true;
+    is_request_whole_ = false;
     is_reusable_ = false;
     return head.body;
   }

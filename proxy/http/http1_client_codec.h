@@ -30,6 +30,7 @@ class Http1ClientCodec final : public ClientCodec {
   void sendBody(StreamId stream, ByteView chunk) override;
   void sendEnd(StreamId stream) override;
   Buffer& pull() override { return output_; }
+  bool endsOutput() const override { return is_tunnel_ && is_request_whole_; }
   bool isReusable() const override {
     return input_ == Input::kIdle && is_request_whole_ && is_reusable_;
   }
@@ -66,6 +67,7 @@ class Http1ClientCodec final : public ClientCodec {
   bool is_upgrade_wanted_ = false;
   bool is_request_whole_ = true;
   bool is_reusable_ = true;
+  bool is_tunnel_ = false;  // behind a 101
 };
 
 }  // namespace edgehold

@@ -12,6 +12,9 @@
 #include "proxy/http/http1_writer.h"
 
 namespace edgehold {
+namespace {
+constexpr std::uint16_t kSwitchingProtocols = 101;
+}  // namespace
 
 std::size_t Http1ServerCodec::receive(ByteView bytes) {
   std::size_t used = 0;
@@ -39,6 +42,8 @@ std::size_t Http1ServerCodec::receiveSome(ByteView bytes) {
       return 0;
     case Input::kDiscard:
       return discardBody(bytes);
+    case Input::kTunnel:
+      return readTunnel(bytes);
     case Input::kStopped:
       return bytes.size();
   }
@@ -68,6 +73,7 @@ std::size_t Http1ServerCodec::readHead(ByteView bytes) {
   version_minor_ = head.version_minor;
   is_persistent_ = head.is_persistent;
   may_continue_ = head.expects_continue;
+  may_switch_ = head.wants_upgrade;
   credit_ = 0;
   body_ = Http1BodyReader(head.body, ChunkedDecoder::Trailers::kRefused);
   input_ = body_.isDone() ? Input::kWhole : Input::kBody;
@@ -105,6 +111,15 @@ std::size_t Http1ServerCodec::discardBody(ByteView bytes) {
   }
   if (body_.isDone()) nextRequest();
   return step->consumed;
+}
+
+std::size_t Http1ServerCodec::readTunnel(ByteView bytes) {
+  const ByteView taken = bytes.substr(0, credit_);
+  if (taken.empty()) return 0;
+  credit_ -= taken.size();
+  unread_ = bytes.size() - taken.size();
+  events_.onRequestBody(stream_, taken);
+  return taken.size();
 }
 
 void Http1ServerCodec::refuse(Error error) {
@@ -148,6 +163,11 @@ void Http1ServerCodec::checkEnd() {
     case Input::kDiscard:
       if (unread_ == 0) input_ = Input::kStopped;
       return;
+    case Input::kTunnel:
+      if (unread_ > 0) return;
+      input_ = Input::kStopped;
+      events_.onRequestEnd(stream_);
+      return;
     case Input::kWhole:
     case Input::kStopped:
       return;
@@ -190,9 +210,10 @@ BodyLength Http1ServerCodec::framingOf(const ResponseHead& head, bool for_head) 
 
 void Http1ServerCodec::sendHead(StreamId stream, const ResponseHead& head, bool for_head) {
   if (!isCurrent(stream) || is_head_sent_) return;
-  DCHECK_GE(head.status, 200) << "interim responses have calls of their own";
   is_head_sent_ = true;
   may_continue_ = false;
+  if (head.status == kSwitchingProtocols) return openTunnel(head);
+  DCHECK_GE(head.status, 200) << "interim responses have calls of their own";
   const BodyLength framing = framingOf(head, for_head);
   const bool has_content = !for_head && framing.hasBody();
   content_ = has_content ? framing.kind : BodyLength::Kind::kNone;
@@ -208,6 +229,15 @@ void Http1ServerCodec::sendHead(StreamId stream, const ResponseHead& head, bool 
     connection = Http1ConnectionField::kKeepAlive;
   }
   writeHttp1ResponseHead(output_, head, framing, connection);
+}
+
+void Http1ServerCodec::openTunnel(const ResponseHead& head) {
+  CHECK(may_switch_ && input_ == Input::kWhole) << "the client asked for no upgrade";
+  input_ = Input::kTunnel;
+  content_ = BodyLength::Kind::kUntilClose;
+  content_left_ = 0;
+  closes_ = true;
+  writeHttp1ResponseHead(output_, head, BodyLength::none(), Http1ConnectionField::kAsGiven);
 }
 
 void Http1ServerCodec::sendBody(StreamId stream, ByteView chunk) {
@@ -236,7 +266,9 @@ void Http1ServerCodec::sendEnd(StreamId stream) {
   if (content_ == BodyLength::Kind::kChunked) writeHttp1LastChunk(output_);
   is_open_ = false;
   if (closes_ || input_ == Input::kStopped) {
-    is_input_cut_ = is_input_cut_ || input_ == Input::kBody;
+    // Also what came behind a request to upgrade that was refused: nobody will read it.
+    is_input_cut_ = is_input_cut_ || input_ == Input::kBody || input_ == Input::kTunnel ||
+                    (may_switch_ && unread_ > 0);
     input_ = Input::kStopped;
   } else if (input_ == Input::kBody) {
     input_ = Input::kDiscard;

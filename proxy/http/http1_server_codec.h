@@ -55,6 +55,7 @@ class Http1ServerCodec final : public ServerCodec {
     kBody,     // delivers content, as far as credit goes
     kWhole,    // the request is whole; its response is not
     kDiscard,  // the response is complete; the rest of the body is here and goes unseen
+    kTunnel,   // behind a 101: bytes as they are, as far as credit goes
     kStopped,  // whatever comes is dropped
   };
 
@@ -62,6 +63,8 @@ class Http1ServerCodec final : public ServerCodec {
   std::size_t readHead(ByteView bytes);
   std::size_t readBody(ByteView bytes);
   std::size_t discardBody(ByteView bytes);
+  std::size_t readTunnel(ByteView bytes);
+  void openTunnel(const ResponseHead& head);
   void refuse(Error error);
   void checkEnd();
   void nextRequest();
@@ -86,6 +89,7 @@ class Http1ServerCodec final : public ServerCodec {
   bool is_line_skipped_ = false;  // the one empty line before this head
   bool may_continue_ = false;     // the client waits for 100
   bool is_persistent_ = true;     // the client wants the connection kept
+  bool may_switch_ = false;       // the request wants an upgrade
   bool closes_ = false;           // after this response
   bool is_draining_ = false;
   bool is_end_received_ = false;

@@ -111,6 +111,7 @@ void RequestHead::rebase(std::string_view from, const char* to) {
   target.path = rebased(target.path, from, to);
   target.query = rebased(target.query, from, to);
   authority = rebased(authority, from, to);
+  protocol = rebased(protocol, from, to);
   headers.rebase(from, to);
   block = rebased(block, from, to);
 }

@@ -63,7 +63,9 @@ struct RequestHead {
   std::uint8_t version_minor = 1;  // HTTP/1.x; 1 for HTTP/2 as well
   bool is_persistent = true;       // the client wants the connection kept (RFC 9112 9.3)
   bool expects_continue = false;   // Expect: 100-continue (RFC 9110 10.1.1)
-  bool wants_upgrade = false;      // Connection: upgrade with an Upgrade field
+  bool wants_upgrade = false;      // Connection: upgrade with an Upgrade field, or RFC 8441
+  // `:protocol` of an extended CONNECT (RFC 8441 4); empty in HTTP/1. REQUIRES: wants_upgrade.
+  std::string_view protocol;
 
   // All views above lie in here. The codec owns it for the call; keepIn() makes it last.
   std::string_view block;

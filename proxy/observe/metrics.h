@@ -95,6 +95,7 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   CounterCell connections_refused;  // at a cap, or while draining
   GaugeCell connections_open;
   GaugeCell exchanges_open;
+  GaugeCell websockets_open;
   CounterCell tls_handshakes;
   CounterCell tls_handshake_failures;
   std::array<CounterCell, kHttp2AbuseCount> http2_abuses;

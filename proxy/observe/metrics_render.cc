@@ -62,6 +62,8 @@ void MetricsRegistry::renderExchanges(Exposition& out) const {
   }
   out.family("edgehold_exchanges_open", Type::kGauge, "Requests under way.");
   out.sample(sum(&WorkerMetrics::exchanges_open));
+  out.family("edgehold_websockets_open", Type::kGauge, "WebSockets that are open.");
+  out.sample(sum(&WorkerMetrics::websockets_open));
 }
 
 void MetricsRegistry::renderFilters(Exposition& out) const {

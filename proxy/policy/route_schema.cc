@@ -11,6 +11,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/policy/filter_schema.h"
+#include "proxy/policy/websocket_schema.h"
 
 namespace edgehold {
 namespace {
@@ -138,6 +139,7 @@ std::unique_ptr<const Route> readRoute(ConfigReader& reader, FilterSchema& filte
   parts.upstream = reader.requiredText("upstream");
   checkUpstream(reader, parts.upstream, upstreams);
   parts.limits = readLimits(reader);
+  parts.websocket = readWebSocket(reader);
   parts.filters =
       filters.read(reader.find("filters"), reader.path() + ".filters", parts.name, reader.errors());
   reader.finish();

@@ -92,6 +92,7 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     codec().sendHead(id_, head, for_head);
     connection_.owes_record_ = true;  // a claim, if not a record yet
     if (head.status < 400) connection_.needs_record_ = true;
+    connection_.is_deadline_new_ |= driver_.isTunnel();
     connection_.flushLater();
   }
   void sendBody(ByteView chunk) override {
@@ -155,6 +156,7 @@ void ClientConnection::drain() {
   is_draining_ = true;
   wait_ = Wait::kNone;  // an idle one gets less time
   codec_->drain();
+  for (const auto& stream : streams_) stream->driver().drain();
   flushLater();
 }
 
@@ -390,6 +392,7 @@ void ClientConnection::setWait() {
   const bool has_moved = wait == Wait::kIdle && codec_->isMultiplexed()
                              ? requests_ != wait_requests_
                              : movedBytes() != wait_bytes_;
+  if (std::exchange(is_deadline_new_, false)) armDeadline();
   if (wait == wait_ && (!is_renewed || !has_moved)) return;
   beginWait(wait, Duration::zero());
 }

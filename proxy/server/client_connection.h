@@ -120,10 +120,11 @@ class ClientConnection final : public Mortal,
   bool is_lingering_ = false;  // all is said; the client is only read until it sees that
   bool is_reading_ = true;
   bool has_input_ended_ = false;
-  bool owes_record_ = false;   // a decision or claim of this turn is not known to be written
-  bool needs_record_ = false;  // and no answer leaves without it
-  bool is_stalled_ = false;    // stall_check_ is due some time
-  bool feeds_again_ = false;   // credit or a finished response may let the codec go on
+  bool owes_record_ = false;      // a decision or claim of this turn is not known to be written
+  bool needs_record_ = false;     // and no answer leaves without it
+  bool is_stalled_ = false;       // stall_check_ is due some time
+  bool is_deadline_new_ = false;  // an exchange must be over sooner than it was
+  bool feeds_again_ = false;      // credit or a finished response may let the codec go on
 };
 
 }  // namespace edgehold

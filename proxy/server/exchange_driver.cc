@@ -41,6 +41,8 @@ bool isEventStream(const ResponseHead& head) {
   return equalsIgnoreCase(type.substr(0, kType.size()), kType);
 }
 
+constexpr std::uint16_t kSwitchingProtocols = 101;
+
 // RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again.
 bool isAcceptance(std::uint16_t status) { return status < 400; }
 
@@ -66,6 +68,7 @@ void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts
   exchange.request = std::move(head);
   exchange.request.keepIn(exchange.arena);
   // Before any check: what `Connection` names goes no further, so nothing may be decided by it.
+  if (exchange.request.wants_upgrade) upgrade_.emplace(exchange);
   stripHopByHop(exchange.request.headers);
   const CidrSet& trusted = exchange.snapshot->trustedProxies();
   exchange.client.is_trusted_peer = !trusted.empty() && trusted.contains(facts.peer.ip);
@@ -114,6 +117,7 @@ void ExchangeDriver::advance() {
       return forward();
     case Step::kIdle:
     case Step::kAnswer:
+    case Step::kTunnel:
       return;
   }
 }
@@ -130,22 +134,25 @@ void ExchangeDriver::setDeadline() {
   deadline_ = exchange_->started + exchange_->route->limits().total_timeout;
 }
 
-std::optional<Reason> ExchangeDriver::refusalOfHead() {
+std::optional<Verdict> ExchangeDriver::refusalOfHead() {
   Exchange& exchange = *exchange_;
   const RequestHead& request = exchange.request;
-  if (station_.isDraining() && exchange.is_release) return Reason::kDraining;
+  // A tunnel would be cut at the end of the drain.
+  const bool is_late = station_.isDraining() && (exchange.is_release || upgrade_.has_value());
+  if (is_late) return Verdict::deny(Reason::kDraining);
   // A decision that cannot be recorded must not be made (law 1).
-  if (!station_.audit().isHealthy()) return Reason::kStoreUnavailable;
-  if (request.wants_upgrade) return Reason::kUpgradeRefused;
+  if (!station_.audit().isHealthy()) return Verdict::deny(Reason::kStoreUnavailable);
   exchange.route = exchange.snapshot->match(request.authority, request.target.path);
-  if (exchange.route == nullptr) return Reason::kRouteNotFound;
+  if (exchange.route == nullptr) return Verdict::deny(Reason::kRouteNotFound);
   setDeadline();
   // With its policy the exchange keeps its upstream, should a reload take that away.
   pool_ = station_.pool(exchange.route->upstream());
   const bool is_too_large = request.body.kind == BodyLength::Kind::kKnown &&
                             request.body.bytes > exchange.route->limits().body_bytes_max;
-  if (is_too_large) return Reason::kPayloadTooLarge;
-  return std::nullopt;
+  if (is_too_large) return Verdict::deny(Reason::kPayloadTooLarge);
+  if (!upgrade_) return std::nullopt;
+  if (!exchange.route->websocket()) return Verdict::deny(Reason::kUpgradeRefused);
+  return upgrade_->refusal();
 }
 
 void ExchangeDriver::walkHead() {
@@ -155,7 +162,7 @@ void ExchangeDriver::walkHead() {
     status_wait_.emplace(station_.statusPage().answer(exchange, station_.loop()));
     return status_wait_->then([this](Verdict verdict) { onVerdict(std::move(verdict)); });
   }
-  if (const auto refusal = refusalOfHead()) return refuse(*refusal);
+  if (const auto refusal = refusalOfHead()) return answer(*refusal);
   walk_.emplace(exchange.route->chain(), exchange, station_.services());
   walk_->requestHead([this](std::optional<Verdict> verdict) {
     step_ = Step::kCollect;
@@ -209,6 +216,7 @@ void ExchangeDriver::forward() {
   Exchange& exchange = *exchange_;
   if (!reserveForUpstream()) return refuseForBytes();
   prepareForUpstream(exchange, pool_->spec(), station_.random());
+  if (upgrade_) upgrade_->prepare(exchange, *exchange.route->websocket(), station_.random());
   if (exchange.is_body_complete && !exchange.body.empty()) {
     exchange.request.body = BodyLength::known(exchange.body.size());
   }
@@ -233,6 +241,7 @@ void ExchangeDriver::refuseForBytes() {
 }
 
 void ExchangeDriver::onRequestBody(ByteView chunk) {
+  if (tunnel_ != nullptr) return tunnel_->onClientBytes(chunk);
   if (step_ == Step::kIdle || !awaits_body_) return;
   Exchange& exchange = *exchange_;
   credit_out_ -= std::min(credit_out_, chunk.size());
@@ -248,6 +257,7 @@ void ExchangeDriver::onRequestBody(ByteView chunk) {
 
 void ExchangeDriver::onRequestEnd() {
   if (step_ == Step::kIdle) return;
+  if (tunnel_ != nullptr) return tunnel_->onClientEnd();
   is_request_whole_ = true;
   if (step_ == Step::kCollect) {
     exchange_->is_body_complete = true;
@@ -264,12 +274,19 @@ void ExchangeDriver::onRequestError(Error error) {
 }
 
 void ExchangeDriver::onUpstreamDrained() {
+  if (tunnel_ != nullptr) return tunnel_->onUpstreamDrained();
   if (!awaits_body_ || is_request_whole_ || credit_out_ >= kBodyWindow) return;
   takeBody(kBodyWindow - credit_out_);
 }
 
 void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
   Exchange& exchange = *exchange_;
+  const bool is_switch = head.status == kSwitchingProtocols;
+  if (is_switch) {
+    if (auto checked = upgrade_->check(head); !checked) {
+      return refuse(checked.error().reason, std::move(checked.error().message));
+    }
+  }
   exchange.decision.upstream_time = station_.clock().now() - forwarded_at_;
   exchange.decision.upstream_status = exchange.decision.status = head.status;
   is_accepted_ = isAcceptance(head.status);
@@ -279,10 +296,12 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
   if (isEventStream(head) && !exchange.route->limits().is_total_strict) deadline_ = Instant::max();
   prepareForClient(exchange, head);
   walk_->responseHead(head);
+  if (is_switch) return openTunnel(std::move(head));
   client_->sendHead(head, exchange.request.method == Method::kHead);
 }
 
 void ExchangeDriver::onUpstreamBody(ByteView chunk) {
+  if (tunnel_ != nullptr) return tunnel_->onUpstreamBytes(chunk);
   exchange_->decision.response_body_bytes += chunk.size();
   client_->sendBody(chunk);
   if (client_->queuedBytes() < station_.outputBytesHigh() || is_upstream_paused_) return;
@@ -291,11 +310,13 @@ void ExchangeDriver::onUpstreamBody(ByteView chunk) {
 }
 
 void ExchangeDriver::onClientDrained() {
+  if (tunnel_ != nullptr) return tunnel_->onClientDrained();
   if (step_ != Step::kAnswer || !std::exchange(is_upstream_paused_, false)) return;
   upstream_.pauseResponse(false);
 }
 
 void ExchangeDriver::onUpstreamEnd() {
+  if (tunnel_ != nullptr) return tunnel_->onUpstreamEnd();
   client_->sendEnd();
   decide(Decision::Kind::kAllow, exchange_->is_release ? Reason::kReleased : Reason::kAllowed);
   finish();
@@ -311,11 +332,13 @@ void ExchangeDriver::onUpstreamError(Error error) {
 }
 
 void ExchangeDriver::onDeadline() {
+  if (tunnel_ != nullptr) return tunnel_->onDeadline();
   if (step_ != Step::kIdle) refuse(Reason::kExchangeTimeout);
 }
 
 void ExchangeDriver::onClientGone(Reason reason) {
   if (step_ == Step::kIdle) return;
+  if (tunnel_ != nullptr) return onTunnelOver(tunnel_->onClientGone(reason));
   decide(Decision::Kind::kError, reason);
   if (exchange_->decision.upstream_status == 0) exchange_->decision.status = 0;
   finish();
@@ -369,6 +392,7 @@ void ExchangeDriver::finish() {
   step_ = Step::kIdle;
   upstream_.reset();
   status_wait_.reset();
+  endTunnel();
   walk_.reset();
   pool_.reset();
   Client& client = *std::exchange(client_, nullptr);

@@ -11,31 +11,17 @@
 
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/filter_chain.h"
+#include "proxy/server/client_side.h"
 #include "proxy/server/station.h"
+#include "proxy/server/tunnel.h"
+#include "proxy/server/websocket_upgrade.h"
 #include "proxy/upstream/upstream_request.h"
 
 namespace edgehold {
 
-class ExchangeDriver final : private UpstreamRequest::Events {
+class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Owner {
  public:
-  // Who asked and gets the answer.
-  class Client {
-   public:
-    virtual ~Client() = default;
-    // So many bytes of the request body can be taken now.
-    virtual void credit(std::size_t bytes) = 0;
-    virtual void sendContinue() = 0;
-    virtual void sendHead(const ResponseHead& head, bool for_head) = 0;
-    virtual void sendBody(ByteView chunk) = 0;
-    virtual void sendEnd() = 0;
-    // Breaks the answer off; the peer must see that it is not whole.
-    virtual void abort() = 0;
-    // Output that the peer has not taken yet.
-    virtual std::size_t queuedBytes() = 0;
-    // The decision is recorded and the driver idle. It may begin again or be destroyed, but only
-    // when this call and those above it have returned.
-    virtual void onExchangeDone(const Decision& decision) = 0;
-  };
+  using Client = ClientSide;
 
   explicit ExchangeDriver(Station& station)
       : station_(station),
@@ -61,21 +47,24 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   void onDeadline();
   // The client took what was queued for it.
   void onClientDrained();
+  // The server drains: an open tunnel is asked to end.
+  void drain();
 
+  bool isTunnel() const { return tunnel_ != nullptr; }
   bool isIdle() const { return step_ == Step::kIdle; }
   // The body is awaited from the client (its timeout runs, not ours). Without credit it is the
   // upstream that is waited for.
   bool isReceiving() const { return awaits_body_ && !is_request_whole_ && credit_out_ > 0; }
-  // When the exchange as a whole must be over.
-  Instant deadline() const { return deadline_; }
+  // When the exchange as a whole must be over. A tunnel's moves on as bytes do.
+  Instant deadline() const { return tunnel_ != nullptr ? tunnel_->deadline() : deadline_; }
   Duration bodyTimeout() const;
 
  private:
-  enum class Step : std::uint8_t { kIdle, kHead, kCollect, kBody, kForward, kAnswer };
+  enum class Step : std::uint8_t { kIdle, kHead, kCollect, kBody, kForward, kAnswer, kTunnel };
 
   // begin()
   void open(Client& client, const ClientFacts& facts);
-  std::optional<Reason> refusalOfHead();
+  std::optional<Verdict> refusalOfHead();
   bool isOverCap();
   void setDeadline();
 
@@ -96,6 +85,11 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   void onUpstreamError(Error error) override;
   void onUpstreamDrained() override;
 
+  // the tunnel
+  void openTunnel(ResponseHead&& head);
+  void endTunnel();
+  void onTunnelOver(Tunnel::End end) override;
+
   // the end
   void decide(Decision::Kind kind, Reason reason, std::string why = {});
   void refuse(Reason reason, std::string why = {});
@@ -114,6 +108,8 @@ class ExchangeDriver final : private UpstreamRequest::Events {
   QuotaShare slot_;      // one exchange
   QuotaShare buffered_;  // the request body, here or on its way to the upstream
   UpstreamRequest upstream_;
+  std::optional<WebSocketUpgrade> upgrade_;  // the request asks for one
+  std::unique_ptr<Tunnel> tunnel_;           // it was taken
   Instant forwarded_at_{};
   Instant deadline_ = Instant::max();
   std::size_t credit_out_ = 0;  // granted to the client and not used yet

@@ -141,6 +141,7 @@ void UpstreamConnection::flush() {
     }
   }
   transport_->wantWrite(false);
+  if (codec_.endsOutput() && !std::exchange(has_ended_output_, true)) transport_->endOutput();
   if (had_output && user_ != nullptr) user_->onConnectionDrained();
 }
 

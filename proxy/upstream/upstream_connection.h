@@ -71,6 +71,7 @@ class UpstreamConnection final : public UpstreamStream,
   bool is_lost_ = false;
   bool is_paused_ = false;
   bool is_resuming_ = false;
+  bool has_ended_output_ = false;  // a tunnel's half-close
 };
 
 }  // namespace edgehold

@@ -10,6 +10,10 @@
 
 namespace edgehold {
 
+namespace {
+constexpr std::uint16_t kSwitchingProtocols = 101;
+}  // namespace
+
 UpstreamRequest::~UpstreamRequest() { reset(); }
 
 void UpstreamRequest::start(UpstreamPool& pool, const RequestHead& head, Waits waits) {
@@ -91,7 +95,7 @@ void UpstreamRequest::pauseResponse(bool is_paused) {
   // A client that does not read is the client's timeout, not the upstream's.
   if (is_paused) {
     connection_->clearDeadline();
-  } else if (has_answer_) {
+  } else if (has_answer_ && !is_tunnel_) {
     connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
   }
 }
@@ -106,13 +110,18 @@ void UpstreamRequest::onConnectionDrained() {
 
 void UpstreamRequest::onResponseHead(StreamId, ResponseHead&& head) {
   has_answer_ = true;
-  connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
+  is_tunnel_ = head.status == kSwitchingProtocols;
+  if (is_tunnel_) {
+    connection_->clearDeadline();
+  } else {
+    connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
+  }
   events_.onUpstreamHead(std::move(head));
 }
 
 void UpstreamRequest::onResponseBody(StreamId, ByteView chunk) {
   if (!is_under_way_) return;
-  connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
+  if (!is_tunnel_) connection_->setDeadline(waits_.idle, Reason::kUpstreamTimeout);
   events_.onUpstreamBody(chunk);
 }
 
@@ -165,7 +174,8 @@ void UpstreamRequest::reset() {
   lookup_deadline_ = nullptr;
   bury();
   early_body_.release();
-  is_under_way_ = has_head_left_ = has_sent_ = has_ended_ = has_answer_ = has_retried_ = false;
+  is_under_way_ = has_head_left_ = has_sent_ = has_ended_ = has_answer_ = has_retried_ =
+      is_tunnel_ = false;
   pool_ = nullptr;
   head_ = nullptr;
 }

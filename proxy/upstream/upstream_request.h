@@ -19,6 +19,8 @@ class UpstreamRequest final : private UpstreamStream::User {
   class Events {
    public:
     virtual ~Events() = default;
+    // 101 only when the request wants_upgrade. From then on both bodies are a tunnel's bytes,
+    // sendEnd() closes our half, and how long nothing may move is the owner's to say.
     virtual void onUpstreamHead(ResponseHead&& head) = 0;
     virtual void onUpstreamBody(ByteView chunk) = 0;
     virtual void onUpstreamEnd() = 0;
@@ -81,6 +83,7 @@ class UpstreamRequest final : private UpstreamStream::User {
   bool has_sent_ = false;
   bool has_ended_ = false;  // sendEnd() was called
   bool has_answer_ = false;
+  bool is_tunnel_ = false;
   bool has_retried_ = false;
 };
 

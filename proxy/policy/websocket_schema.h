@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// `websocket:` of a route.
+// Thread: main only.
+#pragma once
+
+#include <optional>
+
+#include "proxy/base/config_reader.h"
+#include "proxy/exchange/websocket_spec.h"
+
+namespace edgehold {
+
+// Nothing when the route has none: then it opens no WebSocket.
+std::optional<WebSocketSpec> readWebSocket(ConfigReader& route);
+
+}  // namespace edgehold

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes from one side to the other, behind blind_tunnel.h. A message costs a read and a write: no
+// timer is armed, nothing is kept.
+// Thread: one loop (owned by the exchange driver).
+#include "proxy/server/blind_tunnel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/base/limits.h"
+
+namespace edgehold {
+
+void BlindTunnel::begin() {
+  moved_at_ = ends_.station.clock().now();
+  refill();
+}
+
+void BlindTunnel::onClientBytes(ByteView bytes) {
+  moved_at_ = ends_.station.clock().now();
+  credit_bytes_ -= std::min(credit_bytes_, bytes.size());
+  ends_.exchange.decision.request_body_bytes += bytes.size();
+  ends_.upstream.sendBody(bytes);
+  refill();
+}
+
+// What waits for the upstream and what the client may send stay below the window. Credit is given
+// for many messages at once: each time costs the connection a look at what it has left.
+void BlindTunnel::refill() {
+  const bool has_room = credit_bytes_ < limits::kTunnelWindowBytes / 2;
+  if (!has_room || ends_.upstream.queuedBytes() > 0) return;
+  const std::size_t wanted = limits::kTunnelWindowBytes - credit_bytes_;
+  credit_bytes_ += wanted;
+  ends_.client.credit(wanted);
+}
+
+void BlindTunnel::onUpstreamBytes(ByteView bytes) {
+  moved_at_ = ends_.station.clock().now();
+  ends_.exchange.decision.response_body_bytes += bytes.size();
+  ends_.client.sendBody(bytes);
+  if (is_upstream_paused_ || ends_.client.queuedBytes() < ends_.station.outputBytesHigh()) return;
+  is_upstream_paused_ = true;
+  ends_.upstream.pauseResponse(true);
+}
+
+void BlindTunnel::onClientDrained() {
+  if (std::exchange(is_upstream_paused_, false)) ends_.upstream.pauseResponse(false);
+}
+
+Tunnel::End BlindTunnel::onClientGone(Reason reason) {
+  // A WebSocket ends by its own words, then somebody closes: who does is no failure.
+  if (reason == Reason::kClientClosed) return {};
+  return {Decision::Kind::kError, reason, {}, false};
+}
+
+void BlindTunnel::onDeadline() {
+  owner_.onTunnelOver({Decision::Kind::kError, Reason::kIdleTimeout, {}, false});
+}
+
+}  // namespace edgehold

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tunnel that is not looked into: what one side sends, the other gets.
+// Thread: one loop (owned by the exchange driver).
+#pragma once
+
+#include <cstddef>
+
+#include "proxy/server/tunnel.h"
+
+namespace edgehold {
+
+class BlindTunnel final : public Tunnel {
+ public:
+  BlindTunnel(const Ends& ends, Owner& owner, Duration idle_timeout)
+      : ends_(ends), owner_(owner), idle_timeout_(idle_timeout) {}
+
+  void begin() override;
+  void onClientBytes(ByteView bytes) override;
+  void onClientEnd() override { ends_.upstream.sendEnd(); }
+  void onClientDrained() override;
+  void onUpstreamBytes(ByteView bytes) override;
+  void onUpstreamEnd() override { owner_.onTunnelOver({}); }
+  void onUpstreamDrained() override { refill(); }
+  // Nobody can be asked in words that are not known; the server's deadline cuts it.
+  void drain() override {}
+  End onClientGone(Reason reason) override;
+  Instant deadline() const override { return moved_at_ + idle_timeout_; }
+  void onDeadline() override;
+
+ private:
+  void refill();
+
+  const Ends ends_;
+  Owner& owner_;
+  const Duration idle_timeout_;
+  Instant moved_at_{};
+  std::size_t credit_bytes_ = 0;  // granted to the client and not used yet
+  bool is_upstream_paused_ = false;
+};
+
+}  // namespace edgehold
