@@ -55,6 +55,11 @@ inline constexpr std::size_t kWebSocketEmptyFragmentsMax = 128;
 inline constexpr std::size_t kWebSocketSubprotocolsMax = 32;
 inline constexpr std::size_t kWebSocketExtensionsMax = 16;
 
+// HTTP/2 towards upstreams: streams of one connection at the same time, whatever the upstream would
+// take, and what it may send of a response that is not read.
+inline constexpr std::size_t kHttp2UpstreamStreamsMax = 100;
+inline constexpr std::size_t kHttp2ResponseWindowBytes = 128 * 1024;
+
 // Bodies.
 inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;
 inline constexpr std::size_t kBufferedBodyBytesCeiling = 64 * 1024 * 1024;

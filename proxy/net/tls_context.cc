@@ -154,7 +154,7 @@ ssl_ctx_st* TlsServerContext::contextFor(std::string_view server_name) const {
 }
 
 Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const std::string& ca_file,
-                                                                       bool verify) {
+                                                                       bool verify, Offer offer) {
   std::shared_ptr<TlsClientContext> made(new TlsClientContext);
   made->context_ = newContext(TLS_client_method());
   made->verify_ = verify;
@@ -163,8 +163,9 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(const std
                                      : SSL_CTX_load_verify_file(made->context_, ca_file.c_str());
   if (loaded != 1) return fail("cannot use ca_file `" + ca_file + "`: " + opensslText());
   SSL_CTX_set_verify(made->context_, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-  CHECK_EQ(SSL_CTX_set_alpn_protos(made->context_, kProtocols + kHttp2Bytes,
-                                   kProtocolsBytes - kHttp2Bytes),
+  const bool is_http2 = offer == Offer::kHttp2;
+  CHECK_EQ(SSL_CTX_set_alpn_protos(made->context_, kProtocols + (is_http2 ? 0 : kHttp2Bytes),
+                                   is_http2 ? kHttp2Bytes : kProtocolsBytes - kHttp2Bytes),
            0);
   return std::shared_ptr<const TlsClientContext>(std::move(made));
 }

@@ -48,9 +48,12 @@ class TlsServerContext {
 
 class TlsClientContext {
  public:
+  enum class Offer : std::uint8_t { kHttp1, kHttp2 };  // by ALPN, and nothing else
+
   // `ca_file` empty: the system's store. `verify` false trusts anybody (the loader warns).
   static Result<std::shared_ptr<const TlsClientContext>> make(const std::string& ca_file,
-                                                              bool verify);
+                                                              bool verify,
+                                                              Offer offer = Offer::kHttp1);
   ~TlsClientContext();
   TlsClientContext(const TlsClientContext&) = delete;
   TlsClientContext& operator=(const TlsClientContext&) = delete;

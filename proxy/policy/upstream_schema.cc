@@ -111,6 +111,9 @@ UpstreamSpec readUpstream(const std::string& name, ConfigReader& reader, SchemaS
                              "`: `insecure_skip_verify` is on, anybody on the way can read and "
                              "change its traffic");
   }
+  spec.protocol = reader.choice<UpstreamProtocol>(
+      "protocol", spec.protocol,
+      {{"http1", UpstreamProtocol::kHttp1}, {"h2", UpstreamProtocol::kHttp2}});
   spec.host = reader.text("host");
   if (!spec.host.empty() && !splitAuthority(spec.host)) {
     reader.reject("host", "expected `name` or `name:port`, found " + quoteForMessage(spec.host));

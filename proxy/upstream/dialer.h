@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "proxy/net/event_loop.h"
@@ -28,11 +29,12 @@ class TcpDialer final : public Dialer {
   void forgetTrust() { contexts_.clear(); }
 
  private:
-  Result<std::shared_ptr<const TlsClientContext>> contextFor(const UpstreamTlsSpec& tls);
+  Result<std::shared_ptr<const TlsClientContext>> contextFor(const UpstreamSpec& spec);
 
   EventLoop& loop_;
   HostResolver& resolver_;
-  std::map<std::pair<std::string, bool>, std::shared_ptr<const TlsClientContext>> contexts_;
+  using Key = std::tuple<std::string, bool, TlsClientContext::Offer>;  // CA file, verify
+  std::map<Key, std::shared_ptr<const TlsClientContext>> contexts_;
 };
 
 }  // namespace edgehold

@@ -3,23 +3,11 @@
 // Thread: one loop.
 #include "proxy/upstream/upstream_connection.h"
 
-#include <array>
 #include <utility>
 
-#include "proxy/base/limits.h"
+#include "proxy/upstream/read_scratch.h"
 
 namespace edgehold {
-namespace {
-
-// Every loop reads into one buffer of its own: what a connection has not parsed yet is the
-// exception.
-std::span<char> readScratch() {
-  thread_local std::array<char, limits::kUpstreamReadBytes> scratch;
-  return scratch;
-}
-
-}  // namespace
-
 UpstreamConnection::UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport)
     : loop_(loop),
       transport_(std::move(transport)),

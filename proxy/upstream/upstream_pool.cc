@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/upstream/http2_connections.h"
 #include "proxy/upstream/upstream_connection.h"
 
 namespace edgehold {
@@ -38,12 +39,21 @@ class UpstreamPool::IdleSlot final : public UpstreamStream::User, public Mortal 
 };
 
 UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec)
-    : loop_(loop), graveyard_(graveyard), dialer_(dialer), spec_(std::move(spec)) {}
+    : loop_(loop), graveyard_(graveyard), dialer_(dialer), spec_(std::move(spec)) {
+  if (spec_.protocol == UpstreamProtocol::kHttp2) {
+    shared_ = std::make_unique<Http2Connections>(loop_, graveyard_, spec_);
+  }
+}
 
 // The last exchange of an old policy may end the pool from within one of its connections.
 UpstreamPool::~UpstreamPool() { closeIdle(); }
 
 std::unique_ptr<UpstreamStream> UpstreamPool::takeIdle() {
+  if (shared_ != nullptr) {
+    auto stream = shared_->take();
+    counts_.reused += stream != nullptr ? 1 : 0;
+    return stream;
+  }
   while (!idle_.empty()) {
     const auto slot = std::move(idle_.back());
     idle_.pop_back();
@@ -60,6 +70,10 @@ std::unique_ptr<UpstreamStream> UpstreamPool::takeIdle() {
 Async<Result<std::unique_ptr<UpstreamStream>>> UpstreamPool::open() {
   using Opened = Result<std::unique_ptr<UpstreamStream>>;
   auto [async, resolver] = Async<Opened>::make();
+  if (auto stream = shared_ != nullptr ? shared_->join() : nullptr) {
+    resolver.resolve(std::move(stream));
+    return std::move(async);
+  }
   const UpstreamAddress address = spec_.addresses[next_address_++ % spec_.addresses.size()];
   if (const auto literal = IpAddress::parse(address.host)) {
     resolver.resolve(dial(address, *literal));
@@ -78,6 +92,8 @@ Async<Result<std::unique_ptr<UpstreamStream>>> UpstreamPool::open() {
 
 Result<std::unique_ptr<UpstreamStream>> UpstreamPool::dial(const UpstreamAddress& address,
                                                            IpAddress ip) {
+  // While the name was looked up, somebody else may have dialled.
+  if (auto stream = shared_ != nullptr ? shared_->join() : nullptr) return stream;
   Result<std::unique_ptr<Transport>> transport =
       dialer_.dial(spec_, address, Endpoint{ip, address.port});
   if (!transport) {
@@ -85,6 +101,7 @@ Result<std::unique_ptr<UpstreamStream>> UpstreamPool::dial(const UpstreamAddress
     return fail(std::move(transport).error());
   }
   ++counts_.opened;
+  if (shared_ != nullptr) return shared_->add(std::move(*transport));
   return std::make_unique<UpstreamConnection>(loop_, std::move(*transport));
 }
 
@@ -99,6 +116,7 @@ void UpstreamPool::giveBack(std::unique_ptr<UpstreamStream> connection) {
 }
 
 void UpstreamPool::closeIdle() {
+  if (shared_ != nullptr) shared_->closeIdle();
   for (const auto& slot : std::exchange(idle_, {})) graveyard_.bury(slot->take());
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The connections of one worker to one upstream: kept warm between requests, made when none is
-// idle. Thread: one loop.
+// The connections of one worker to one upstream: kept warm between requests or shared by them, made
+// when none is idle or has room. Thread: one loop.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,8 @@
 #include "proxy/upstream/upstream_stream.h"
 
 namespace edgehold {
+
+class Http2Connections;
 
 // Makes the transport of a new connection. The real one dials; a simulation's does not.
 class Dialer {
@@ -48,9 +50,11 @@ class UpstreamPool {
   Loop& loop() { return loop_; }
   Graveyard& graveyard() { return graveyard_; }
 
-  // An idle connection, the one used last; null when there is none.
+  // An idle connection, the one used last, or a stream of one that has room: a request is to be
+  // sent on it at once. Null when there is none.
   std::unique_ptr<UpstreamStream> takeIdle();
-  // A new connection, not started yet. Comes at once unless the host must be resolved.
+  // A new connection, or a stream of one that is being opened, not started yet. Comes at once
+  // unless the host must be resolved.
   Async<Result<std::unique_ptr<UpstreamStream>>> open();
   // Takes a connection back when its request is over: keeps it if it can be used again.
   void giveBack(std::unique_ptr<UpstreamStream> connection);
@@ -69,6 +73,7 @@ class UpstreamPool {
   Dialer& dialer_;
   UpstreamSpec spec_;
   std::vector<std::unique_ptr<IdleSlot>> idle_;
+  std::unique_ptr<Http2Connections> shared_;  // null: HTTP/1
   std::size_t next_address_ = 0;
   std::size_t next_ip_ = 0;
   Counts counts_;

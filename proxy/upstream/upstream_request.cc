@@ -21,6 +21,9 @@ void UpstreamRequest::start(UpstreamPool& pool, const RequestHead& head, Waits w
   head_ = &head;
   waits_ = waits;
   is_under_way_ = true;
+  if (head.wants_upgrade && pool.spec().protocol == UpstreamProtocol::kHttp2) {
+    return failWith(Error{Reason::kUpgradeRefused, "the upstream is spoken to in HTTP/2"});
+  }
   if (auto idle = pool.takeIdle()) {
     take(std::move(idle));
     return sendHead();
@@ -134,9 +137,11 @@ void UpstreamRequest::onResponseEnd(StreamId) {
 void UpstreamRequest::onResponseError(StreamId, Error error) { onConnectionLost(std::move(error)); }
 
 void UpstreamRequest::onConnectionLost(Error error) {
-  // A deadline says nothing about whether the request was seen.
-  const auto seen = error.reason == Reason::kUpstreamTimeout ? UpstreamStream::Seen::kPerhaps
-                                                             : connection_->seen();
+  // A deadline says nothing about whether the request was seen, and who cannot be reached now will
+  // not be in a moment.
+  const bool is_hopeless =
+      error.reason == Reason::kUpstreamTimeout || error.reason == Reason::kUpstreamUnreachable;
+  const auto seen = is_hopeless ? UpstreamStream::Seen::kPerhaps : connection_->seen();
   bury();
   if (!is_under_way_) return;
   if (has_retried_ || !mayStartAgain(seen)) return failWith(std::move(error));

@@ -28,11 +28,15 @@ struct UpstreamTlsSpec {
   bool operator==(const UpstreamTlsSpec&) const = default;
 };
 
+// Chosen, not found out: an upstream that does not speak it fails.
+enum class UpstreamProtocol : std::uint8_t { kHttp1, kHttp2 };
+
 struct UpstreamSpec {
   std::string name;
   std::vector<UpstreamAddress> addresses;  // tried round-robin
   bool is_tls = false;
   UpstreamTlsSpec tls;
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   std::string host;                        // what goes out as Host; empty: the client's own
   std::size_t idle_connections_max = 256;  // kept warm, per worker
   std::chrono::nanoseconds connect_timeout = limits::kConnectTimeout;

@@ -41,7 +41,7 @@ ROOMS = {
 THIRD_PARTY = {
     r"event2?/.*|event\.h": ["proxy/net/"],
     r"openssl/.*": ["proxy/crypto/", "proxy/net/tls"],
-    r"nghttp2/.*": ["proxy/http/http2_server_", "tests/support/http2_peer"],
+    r"nghttp2/.*": ["proxy/http/http2_", "tests/support/http2_peer"],
     r"json/.*|jsoncpp/.*": ["proxy/base/json"],
     r"simdjson\.h": ["proxy/base/json", "proxy/base/utf8"],
     r"yaml-cpp/.*": ["proxy/policy/"],
