@@ -59,6 +59,9 @@ inline constexpr std::size_t kWebSocketExtensionsMax = 16;
 // take, and what it may send of a response that is not read.
 inline constexpr std::size_t kHttp2UpstreamStreamsMax = 100;
 inline constexpr std::size_t kHttp2ResponseWindowBytes = 128 * 1024;
+// What a proxy announces before it relays (PROXY protocol), and how long it has for it.
+inline constexpr std::size_t kProxyHeaderBytesMax = 2048;
+inline constexpr auto kProxyHeaderTimeout = 5s;
 
 // Bodies.
 inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct TlsSpec {
 struct ListenerSpec {
   std::string name;
   Endpoint address;  // port 0: the kernel chooses (tests)
+  // Who must announce the client of each connection (PROXY protocol); others are turned away.
+  // Nothing: connections begin with TLS or HTTP.
+  std::optional<CidrSet> announcers;
   bool is_tls = true;
   TlsSpec tls;
   int backlog = 4096;

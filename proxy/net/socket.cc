@@ -106,6 +106,10 @@ IoResult receiveFrom(int fd, std::span<char> room) {
   return fromCount(::recv(fd, room.data(), room.size(), 0));
 }
 
+IoResult peekFrom(int fd, std::span<char> room) {
+  return fromCount(::recv(fd, room.data(), room.size(), MSG_PEEK));
+}
+
 IoResult sendTo(int fd, ByteView bytes) {
   return fromCount(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
 }

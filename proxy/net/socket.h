@@ -36,6 +36,8 @@ Result<Connecting> connectTo(const Endpoint& address);
 Result<void> connectResult(const Fd& fd);
 
 IoResult receiveFrom(int fd, std::span<char> room);
+// As receiveFrom(), and it stays to be received.
+IoResult peekFrom(int fd, std::span<char> room);
 IoResult sendTo(int fd, ByteView bytes);
 // When it is closed the peer gets a reset, and what it has not got yet is dropped.
 void resetOnClose(int fd);

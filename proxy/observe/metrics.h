@@ -20,6 +20,7 @@
 #include "proxy/base/reason.h"
 #include "proxy/exchange/decision.h"
 #include "proxy/http/http2_budget.h"
+#include "proxy/net/proxy_fault.h"
 #include "proxy/observe/exposition.h"
 #include "proxy/observe/label_table.h"
 #include "proxy/observe/metric_cells.h"
@@ -96,6 +97,8 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   GaugeCell connections_open;
   GaugeCell exchanges_open;
   GaugeCell websockets_open;
+  std::array<CounterCell, kProxyFaultCount> proxy_faults;
+  void proxyFault(ProxyFault fault) { proxy_faults[static_cast<std::size_t>(fault)].add(); }
   CounterCell tls_handshakes;
   CounterCell tls_handshake_failures;
   std::array<CounterCell, kHttp2AbuseCount> http2_abuses;

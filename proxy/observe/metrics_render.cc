@@ -233,6 +233,13 @@ void MetricsRegistry::renderTransport(Exposition& out) const {
     out.family(counted.name, Type::kCounter, counted.help);
     out.sample(sum(counted.cell));
   }
+  out.family("edgehold_proxy_header_refusals_total", Type::kCounter,
+             "Connections closed because they had to begin with a PROXY protocol header.");
+  for (std::size_t fault = 0; fault < kProxyFaultCount; ++fault) {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += worker->proxy_faults[fault].value();
+    out.sample(total, {{"kind", proxyFaultName(static_cast<ProxyFault>(fault))}});
+  }
   out.family("edgehold_http2_abuse_total", Type::kCounter,
              "HTTP/2 connections closed for abuse, and stalled streams reset, by kind.");
   for (std::size_t kind = 0; kind < kHttp2AbuseCount; ++kind) {

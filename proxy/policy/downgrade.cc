@@ -112,6 +112,10 @@ void compareListeners(const PolicySnapshot& was, const PolicySnapshot& is, Findi
                !old_listeners[i].tls.allows_tls12) {
       findings.add(path + ".tls.min_version", "was 1.3 and is 1.2");
     }
+    const CidrSet announcers = old_listeners[i].announcers.value_or(CidrSet());
+    if (!announcers.covers(listeners[i].announcers.value_or(CidrSet()))) {
+      findings.add(path + ".proxy_protocol", "believes more networks about who the client is");
+    }
   }
 }
 

@@ -4,10 +4,12 @@
 #include "proxy/policy/listener_schema.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "proxy/base/limits.h"
+#include "proxy/policy/server_schema.h"
 
 namespace edgehold {
 namespace {
@@ -48,7 +50,30 @@ TlsSpec readTls(ConfigReader& tls, SchemaScope& scope) {
   return spec;
 }
 
-ListenerSpec readListener(ConfigReader& reader, SchemaScope& scope) {
+// `required` trusts `trusted_proxies`; `{from: [...]}` networks of the listener's own.
+std::optional<CidrSet> readAnnouncers(ConfigReader& reader, const CidrSet& trusted_proxies) {
+  const ConfigNode* const node = reader.find("proxy_protocol");
+  if (node == nullptr) return std::nullopt;
+  if (node->kind == ConfigNode::Kind::kMap) {
+    auto own = reader.child("proxy_protocol");
+    const CidrSet networks(readNetworks(*own, "from"));
+    if (networks.empty()) own->reject("from", "at least one network of proxies is required");
+    own->finish();
+    return networks;
+  }
+  const bool is_required =
+      reader.choice<bool>("proxy_protocol", false, {{"required", true}, {"off", false}});
+  if (!is_required) return std::nullopt;
+  if (trusted_proxies.empty()) {
+    reader.reject("proxy_protocol",
+                  "`trusted_proxies` is empty: nobody could connect; name the proxies there, or "
+                  "here with `{from: [NETWORK]}`");
+  }
+  return trusted_proxies;
+}
+
+ListenerSpec readListener(ConfigReader& reader, SchemaScope& scope,
+                          const CidrSet& trusted_proxies) {
   ListenerSpec spec;
   const std::string address = reader.requiredText("address");
   if (const auto endpoint = Endpoint::parse(address)) {
@@ -64,6 +89,7 @@ ListenerSpec readListener(ConfigReader& reader, SchemaScope& scope) {
   spec.backlog = static_cast<int>(
       reader.number("backlog", static_cast<std::uint64_t>(spec.backlog), 1, 65535));
 
+  spec.announcers = readAnnouncers(reader, trusted_proxies);
   // A wrong value is told once, not again as a missing `tls`.
   const bool is_clear_text = reader.boolean("clear_text", reader.has("clear_text"));
   auto tls = reader.child("tls");
@@ -80,7 +106,8 @@ ListenerSpec readListener(ConfigReader& reader, SchemaScope& scope) {
 
 }  // namespace
 
-std::vector<ListenerSpec> readListeners(ConfigReader& root, SchemaScope& scope) {
+std::vector<ListenerSpec> readListeners(ConfigReader& root, SchemaScope& scope,
+                                        const CidrSet& trusted_proxies) {
   const ConfigNode* const node = root.find("listen");
   if (node == nullptr) {
     root.reject("listen", "required, but not given");
@@ -101,7 +128,7 @@ std::vector<ListenerSpec> readListeners(ConfigReader& root, SchemaScope& scope) 
   }
   std::vector<ListenerSpec> all;
   for (ConfigReader& reader : readers) {
-    ListenerSpec spec = readListener(reader, scope);
+    ListenerSpec spec = readListener(reader, scope, trusted_proxies);
     const auto same = [&](const ListenerSpec& other) {
       return other.name == spec.name || (spec.address.port != 0 && other.address == spec.address);
     };

@@ -11,6 +11,7 @@
 namespace edgehold {
 
 // One map or a list of them.
-std::vector<ListenerSpec> readListeners(ConfigReader& root, SchemaScope& scope);
+std::vector<ListenerSpec> readListeners(ConfigReader& root, SchemaScope& scope,
+                                        const CidrSet& trusted_proxies);
 
 }  // namespace edgehold

@@ -32,13 +32,13 @@ PolicySnapshot::Parts readDocument(const ConfigNode& document, ConfigErrors& err
   parts.security = security.spec;
   Secrets secrets(security.secrets, tools.environment, tools.clock.wallNow(), files);
 
-  parts.server.listeners = readListeners(root, scope);
+  parts.trusted_proxies = readTrustedProxies(root);
+  parts.server.listeners = readListeners(root, scope, parts.trusted_proxies);
   readServer(root, scope, parts);
   checkAdmin(root, parts);
   parts.timeouts = readTimeouts(root);
   parts.limits = readServerLimits(root);
   parts.reload = readReload(root);
-  parts.trusted_proxies = readTrustedProxies(root);
   readAudit(root, scope, parts);
   parts.upstreams = readUpstreams(root, scope);
   parts.routes = readRoutes(root, scope, secrets, security, parts.upstreams);

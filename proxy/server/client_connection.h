@@ -31,6 +31,8 @@ class ClientConnection final : public Mortal,
 
   // Before start(): it is over a cap, and its request is answered with 503 and a close.
   void refuseRequests() { facts_.is_surplus = true; }
+  // Before start(): the proxy that relays it did not say whose it is.
+  void distrust() { facts_.is_unknown = true; }
   void start();
   // No new requests: idle connections close now, others after the answer that is under way.
   void drain();

@@ -39,16 +39,28 @@ ConnectionGate::Pass ConnectionGate::enter(const IpAddress& peer, bool is_exempt
   const std::lock_guard lock(mutex_);
   if (open_ >= connections_most_) return refuse(Cap::kConnections);
   Pass pass;
-  if (!is_exempt) {
-    const IpAddress network = networkOf(peer);
-    std::size_t& count = addresses_[network];
-    if (count >= per_address_most_) return refuse(Cap::kAddress);
-    ++count;
-    pass.network_ = network;
-  }
+  if (!is_exempt && !countAt(peer, pass)) return refuse(Cap::kAddress);
   ++open_;
   pass.gate_ = this;
   return pass;
+}
+
+ConnectionGate::Pass ConnectionGate::attribute(Pass pass, const IpAddress& client) {
+  if (pass.admission_ != Admission::kWelcome) return pass;
+  const std::lock_guard lock(mutex_);
+  if (countAt(client, pass)) return pass;
+  --open_;
+  pass.gate_ = nullptr;
+  return refuse(Cap::kAddress);
+}
+
+bool ConnectionGate::countAt(const IpAddress& address, Pass& pass) {
+  const IpAddress network = networkOf(address);
+  const auto [place, is_new] = addresses_.try_emplace(network, 0);
+  if (place->second >= per_address_most_) return false;
+  ++place->second;
+  pass.network_ = network;
+  return true;
 }
 
 ConnectionGate::Pass ConnectionGate::refuse(Cap cap) {

@@ -51,9 +51,13 @@ class ConnectionGate {
   void bound(std::size_t connections, std::size_t per_address);
   // `is_exempt` from the cap of an address: a trusted proxy brings the clients of many.
   Pass enter(const IpAddress& peer, bool is_exempt);
+  // A proxy has said whose connection it is: counts it where it belongs, or refuses it there.
+  // REQUIRES: `pass` was entered as exempt.
+  Pass attribute(Pass pass, const IpAddress& client);
 
  private:
   Pass refuse(Cap cap);
+  bool countAt(const IpAddress& address, Pass& pass);
   void leave(const Pass& pass);
 
   std::mutex mutex_;

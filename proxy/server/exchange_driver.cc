@@ -71,8 +71,10 @@ void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts
   if (exchange.request.wants_upgrade) upgrade_.emplace(exchange);
   stripHopByHop(exchange.request.headers);
   const CidrSet& trusted = exchange.snapshot->trustedProxies();
-  exchange.client.is_trusted_peer = !trusted.empty() && trusted.contains(facts.peer.ip);
-  exchange.client.address = clientAddress(exchange.request.headers, facts.peer, trusted);
+  exchange.client.is_trusted_peer = !facts.is_unknown && trusted.contains(facts.peer.ip);
+  exchange.client.address = exchange.client.is_trusted_peer
+                                ? clientAddress(exchange.request.headers, facts.peer, trusted)
+                                : facts.peer.ip;
   exchange.request_id = requestIdFrom(exchange);
   if (exchange.request_id.empty()) exchange.request_id = station_.newRequestId(exchange.arena);
   is_request_whole_ = !exchange.request.body.hasBody();

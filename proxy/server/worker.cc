@@ -3,12 +3,14 @@
 // Thread: one loop, but for what worker.h marks (any).
 #include "proxy/server/worker.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "proxy/net/socket.h"
 #include "proxy/net/tcp_transport.h"
@@ -62,7 +64,8 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
                 .status_page = shared.status_page,
                 .capacity = shared.capacity,
                 .claims = &counters_},
-               serving_->policy) {
+               serving_->policy),
+      lobby_(loop_, station_.graveyard(), shared.metrics, *this) {
   loop_.setAfterTurn([this] { station_.endTurn(); });
 }
 
@@ -106,37 +109,76 @@ void Worker::adopt(std::shared_ptr<const Serving> serving) {
   });
 }
 
-ConnectionGate::Pass Worker::admit(const Endpoint& peer) {
-  using Cap = ConnectionGate::Cap;
+bool Worker::isTrustedProxy(const Endpoint& peer) const {
+  return serving_->policy->trustedProxies().contains(peer.ip);
+}
+
+ConnectionGate::Pass Worker::admit(const Endpoint& peer, bool is_proxy) {
   ConnectionGate::Pass pass =
-      capacity_.connections.enter(peer.ip, serving_->policy->trustedProxies().contains(peer.ip));
-  if (pass.cap() != Cap::kNone) {
-    station_.metrics().connections_refused.add();
-    station_.metrics().refusedAt(pass.cap() == Cap::kAddress ? WorkerMetrics::Cap::kAddress
-                                                             : WorkerMetrics::Cap::kConnections);
-  }
+      capacity_.connections.enter(peer.ip, is_proxy || isTrustedProxy(peer));
+  countRefusal(pass);
   return pass;
 }
 
+void Worker::countRefusal(const ConnectionGate::Pass& pass) {
+  using Cap = ConnectionGate::Cap;
+  if (pass.cap() == Cap::kNone) return;
+  station_.metrics().connections_refused.add();
+  station_.metrics().refusedAt(pass.cap() == Cap::kAddress ? WorkerMetrics::Cap::kAddress
+                                                           : WorkerMetrics::Cap::kConnections);
+}
+
 void Worker::accept(std::size_t index, Fd fd, const Endpoint& peer) {
-  const auto& tls = serving_->tls[index];
-  ConnectionGate::Pass pass = admit(peer);
+  const auto& announcers = serving_->policy->server().listeners[index].announcers;
+  if (announcers && !announcers->contains(peer.ip)) {
+    return station_.metrics().proxyFault(ProxyFault::kUntrusted);
+  }
+  ConnectionGate::Pass pass = admit(peer, announcers.has_value());
   if (pass.admission() == ConnectionGate::Admission::kTurnedAway) {
-    if (tls == nullptr) sendTurnedAway(fd);
+    if (serving_->tls[index] == nullptr) sendTurnedAway(fd);
     return;
   }
+  if (!announcers) return welcome(index, std::move(fd), {peer}, std::move(pass));
+  const Duration time =
+      std::min<Duration>(limits::kProxyHeaderTimeout, serving_->policy->timeouts().handshake);
+  lobby_.await({index, peer, std::move(pass)}, std::move(fd), time);
+}
+
+void Worker::onAnnounced(ProxyLobby::Guest guest, Fd fd, const ProxySource& source) {
+  using Kind = ProxySource::Kind;
+  const bool is_client = source.kind == Kind::kClient;
+  const Caller caller{is_client ? source.client : guest.peer, source.kind == Kind::kUnknown};
+  if (!is_client || isTrustedProxy(caller.peer)) {
+    return welcome(guest.door, std::move(fd), caller, std::move(guest.pass));
+  }
+  const bool was_welcome = guest.pass.cap() == ConnectionGate::Cap::kNone;
+  ConnectionGate::Pass pass =
+      capacity_.connections.attribute(std::move(guest.pass), caller.peer.ip);
+  if (was_welcome) countRefusal(pass);
+  if (pass.admission() == ConnectionGate::Admission::kTurnedAway) {
+    if (serving_->tls[guest.door] == nullptr) sendTurnedAway(fd);
+    return reportDrained();
+  }
+  welcome(guest.door, std::move(fd), caller, std::move(pass));
+}
+
+void Worker::welcome(std::size_t index, Fd fd, const Caller& caller, ConnectionGate::Pass pass) {
+  const auto& tls = serving_->tls[index];
   std::unique_ptr<Transport> transport;
   if (tls != nullptr) {
-    transport = std::make_unique<TlsTransport>(loop_, std::move(fd), peer, tls);
+    transport = std::make_unique<TlsTransport>(loop_, std::move(fd), caller.peer, tls);
   } else {
-    transport = std::make_unique<TcpTransport>(loop_, std::move(fd), peer, /*is_connecting=*/false);
+    transport = std::make_unique<TcpTransport>(loop_, std::move(fd), caller.peer,
+                                               /*is_connecting=*/false);
   }
   auto connection = std::make_unique<ClientConnection>(
       station_, std::move(transport), [this](ClientConnection& ended) { closed(ended); });
   ClientConnection& started = *connection;
   if (pass.admission() == ConnectionGate::Admission::kSurplus) started.refuseRequests();
+  if (caller.is_unknown) started.distrust();
   connections_.emplace(&started, Visitor{std::move(connection), std::move(pass)});
   started.start();
+  if (station_.isDraining()) started.drain();  // it was announced too late
 }
 
 void Worker::closed(ClientConnection& connection) {
@@ -163,7 +205,7 @@ void Worker::drain(std::function<void()> on_drained) {
 }
 
 void Worker::reportDrained() {
-  if (!on_drained_ || !connections_.empty() || !releases_.empty()) return;
+  if (!on_drained_ || !connections_.empty() || !lobby_.empty() || !releases_.empty()) return;
   std::exchange(on_drained_, nullptr)();
 }
 

@@ -25,6 +25,7 @@
 #include "proxy/observe/audit_log.h"
 #include "proxy/observe/metrics.h"
 #include "proxy/server/client_connection.h"
+#include "proxy/server/proxy_lobby.h"
 #include "proxy/server/release_stream.h"
 #include "proxy/server/rule_meter.h"
 #include "proxy/server/serving.h"
@@ -37,7 +38,7 @@
 
 namespace edgehold {
 
-class Worker final : public HoldRelease::Executor {
+class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
  public:
   // Synchronised inside; outlive the worker.
   struct Shared {
@@ -84,8 +85,22 @@ class Worker final : public HoldRelease::Executor {
     ConnectionGate::Pass pass;
   };
 
+  // Who is at the door, as far as the socket or a proxy says.
+  struct Caller {
+    Endpoint peer;
+    bool is_unknown = false;  // a proxy is there for somebody that it does not name
+  };
+
   void accept(std::size_t index, Fd fd, const Endpoint& peer);
-  ConnectionGate::Pass admit(const Endpoint& peer);
+  void welcome(std::size_t index, Fd fd, const Caller& caller, ConnectionGate::Pass pass);
+  ConnectionGate::Pass admit(const Endpoint& peer, bool is_proxy);
+  void countRefusal(const ConnectionGate::Pass& pass);
+  bool isTrustedProxy(const Endpoint& peer) const;
+
+  // ProxyLobby::Host
+  void onAnnounced(ProxyLobby::Guest guest, Fd fd, const ProxySource& source) override;
+  void onTurnedAway() override { reportDrained(); }
+
   void closed(ClientConnection& connection);
   void reportDrained();
 
@@ -102,6 +117,7 @@ class Worker final : public HoldRelease::Executor {
   JournaledCounters counters_;
   std::shared_ptr<const Serving> serving_;
   Station station_;
+  ProxyLobby lobby_;
   std::vector<Door> doors_;
   std::unordered_map<ClientConnection*, Visitor> connections_;
   Releases releases_{station_};

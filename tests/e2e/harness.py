@@ -345,12 +345,17 @@ def client_tls(version=None, verify=True):
 class Client:
     """One connection to edgehold, in raw bytes."""
 
-    def __init__(self, port, tls=None, name="127.0.0.1", seconds=WAIT, receive_buffer=None):
-        self.sock = socket.socket()
+    def __init__(self, port=None, tls=None, name="127.0.0.1", seconds=WAIT, receive_buffer=None,
+                 source=None, over=None):
+        """`source`: the address to come from. `over`: a socket that is connected already."""
+        self.sock = over or socket.socket()
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(seconds)
-        self.sock.connect(("127.0.0.1", port))
+        if source:
+            self.sock.bind((source, 0))
+        if not over:
+            self.sock.connect(("127.0.0.1", port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.sock = tls.wrap_socket(self.sock, server_hostname=name)

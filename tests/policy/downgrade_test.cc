@@ -162,6 +162,20 @@ TEST_F(DowngradeTest, AnAdminAddressThatOthersReachIsWeaker) {
               ElementsAre(HasSubstr("`0.0.0.0:9901` can be reached from other machines")));
 }
 
+TEST_F(DowngradeTest, AListenerThatBelievesMoreProxiesIsWeaker) {
+  const auto with = [](const std::string& proxies) {
+    return "listen: {address: \"127.0.0.1:0\", clear_text: true" + proxies +
+           "}\nupstreams: {agent: {url: \"http://127.0.0.1:1\"}}\n"
+           "routes: [{name: hook, upstream: agent}]\n";
+  };
+  const std::string one = with(", proxy_protocol: {from: [10.0.0.0/8]}");
+  const std::string two = with(", proxy_protocol: {from: [10.0.0.0/8, 192.0.2.1]}");
+  EXPECT_THAT(weaker(one, two), ElementsAre(HasSubstr("listen[0].proxy_protocol: believes more")));
+  EXPECT_THAT(weaker(with(""), one), ElementsAre(HasSubstr("listen[0].proxy_protocol")));
+  EXPECT_THAT(weaker(two, one), IsEmpty());
+  EXPECT_THAT(weaker(one, with("")), IsEmpty());
+}
+
 TEST_F(DowngradeTest, UpstreamsThatLoseTheirProofAreWeaker) {
   folder_.write("ca.pem", "x");
   const auto with = [](const std::string& upstream) {

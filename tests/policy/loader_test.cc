@@ -242,6 +242,15 @@ TEST_F(LoaderTest, NamesEachMistakeOfTheDocument) {
            {"listen: {address: \"1.2.3.4:1\", tls: {certificate: no.pem, key: no.key}}\n" + route +
                 upstreams,
             "No such file or directory"},
+           {"listen: {address: \"1.2.3.4:1\", clear_text: true, proxy_protocol: required}\n" +
+                route + upstreams,
+            "listen.proxy_protocol: `trusted_proxies` is empty: nobody could connect"},
+           {"listen: {address: \"1.2.3.4:1\", clear_text: true, proxy_protocol: v2}\n" + route +
+                upstreams,
+            "listen.proxy_protocol: expected `required`"},
+           {"listen: {address: \"1.2.3.4:1\", clear_text: true, proxy_protocol: {}}\n" + route +
+                upstreams,
+            "listen.proxy_protocol.from: at least one network of proxies is required"},
            {"listen: [{address: \"1.2.3.4:1\", clear_text: true}, {address: \"1.2.3.4:1\", "
             "clear_text: true}]\n" +
                 route + upstreams,
@@ -286,6 +295,23 @@ TEST_F(LoaderTest, NamesEachMistakeOfTheDocument) {
     EXPECT_THAT(errors, ::testing::Contains(HasSubstr(row.message))) << row.text;
     EXPECT_THAT(errors, ::testing::Not(::testing::Contains(HasSubstr("hunter2"))));
   }
+}
+
+TEST_F(LoaderTest, ReadsWhoMayAnnounceClients) {
+  const auto announcers = [&](const std::string& listen) {
+    const auto result = loadPolicyText(
+        "trusted_proxies: [10.0.0.0/8]\nlisten: {address: \"1.2.3.4:1\", clear_text: true" +
+            listen + "}\nupstreams: {agent: {url: \"http://127.0.0.1:1\"}}\n" + std::string(kRoute),
+        "e.yaml", tools());
+    EXPECT_THAT(result.errors, IsEmpty()) << listen;
+    return result.snapshot->server().listeners[0].announcers;
+  };
+  EXPECT_FALSE(announcers("").has_value());
+  EXPECT_FALSE(announcers(", proxy_protocol: off").has_value());
+  EXPECT_TRUE(announcers(", proxy_protocol: required")->contains(*IpAddress::parse("10.1.1.1")));
+  const auto own = announcers(", proxy_protocol: {from: [192.0.2.0/24]}");
+  EXPECT_TRUE(own->contains(*IpAddress::parse("192.0.2.1")));
+  EXPECT_FALSE(own->contains(*IpAddress::parse("10.1.1.1")));
 }
 
 TEST_F(LoaderTest, RefusesUrlsThatAreNoOrigin) {
