@@ -12,6 +12,7 @@ FilterType ipAccessType();
 FilterType hostGuardType();
 FilterType methodPathType();
 FilterType payloadCapType();
+FilterType mtlsIdentityType();
 FilterType channelType();
 FilterType replayWindowType();
 FilterType eventTypesType();

@@ -13,6 +13,7 @@ void addFilters(FilterRegistry& registry) {
   registry.add(hostGuardType());
   registry.add(methodPathType());
   registry.add(payloadCapType());
+  registry.add(mtlsIdentityType());
   registry.add(channelType());
   registry.add(replayWindowType());
   registry.add(eventTypesType());

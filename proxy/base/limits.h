@@ -63,6 +63,25 @@ inline constexpr std::size_t kHttp2ResponseWindowBytes = 128 * 1024;
 inline constexpr std::size_t kProxyHeaderBytesMax = 2048;
 inline constexpr auto kProxyHeaderTimeout = 5s;
 
+// TLS towards clients.
+inline constexpr std::size_t kTicketKeysMax = 16;  // in one file
+inline constexpr auto kTicketRotationDefault = 12h;
+inline constexpr auto kTicketRotationMax = 84h;  // RFC 8446 4.6.1: no ticket lives over seven days
+inline constexpr std::size_t kOcspBytesMax = 64 * 1024;
+inline constexpr std::size_t kClientCertificateBytesMax = 32 * 1024;  // its chain included
+// Records without content (KeyUpdate, alerts, renegotiation) that a client may send; content earns
+// some of it back.
+inline constexpr std::size_t kTlsSilentBytesMax = 64 * 1024;
+inline constexpr std::size_t kTlsSilentBytesEarned = 1024;  // by each byte of content
+// Handshakes under way (defaults), and what a turn of a loop does of them: the rest waits, so that
+// who is connected does not wait for who connects.
+inline constexpr std::size_t kHandshakesDefault = 8192;
+inline constexpr std::size_t kHandshakesPerAddressDefault = 1024;
+inline constexpr unsigned kHandshakeStepsPerTurn = 4;
+// Connections that were asked to make room and have not gone yet.
+inline constexpr std::size_t kConnectionsSheddingMax = 64;
+inline constexpr std::size_t kShedCandidatesMax = 32;  // looked at to find one
+
 // Bodies.
 inline constexpr std::size_t kBodyBytesDefault = 1024 * 1024;
 inline constexpr std::size_t kBufferedBodyBytesCeiling = 64 * 1024 * 1024;

@@ -7,6 +7,7 @@
 
 #include <sys/eventfd.h>
 
+#include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 
 namespace edgehold {
@@ -191,6 +192,9 @@ void EventLoop::endTurn() {
   turn_end_.run();
   if (after_turn_) after_turn_();
   clock_.forget();
+  handshake_steps_ = 0;
 }
+
+bool EventLoop::takeHandshakeStep() { return ++handshake_steps_ <= limits::kHandshakeStepsPerTurn; }
 
 }  // namespace edgehold

@@ -63,6 +63,10 @@ class EventLoop final : public Loop {
   // What runs at the end of every turn, after its turn-end tasks.
   void setAfterTurn(std::function<void()> after_turn) { after_turn_ = std::move(after_turn); }
 
+  // False when this turn has done its part of clients' handshakes (limits::kHandshakeStepsPerTurn):
+  // they cost more than anything else a stranger can ask for.
+  bool takeHandshakeStep();
+
   // Turns until stop().
   void run();
   void stop();
@@ -97,6 +101,7 @@ class EventLoop final : public Loop {
   TurnClock clock_;
   TurnEndQueue turn_end_;
   std::function<void()> after_turn_;
+  unsigned handshake_steps_ = 0;  // in this turn
   Fd wake_fd_;
   ::event wake_event_;
   // synchronised

@@ -4,18 +4,28 @@
 // Thread: any (immutable).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "proxy/base/ip.h"
+#include "proxy/base/limits.h"
 
 namespace edgehold {
 
 struct CertificateSpec {
   std::string certificate_file;  // PEM, leaf first, chain after it
   std::string key_file;          // PEM
+  std::string ocsp_file = {};    // DER, to staple; empty: none
+};
+
+struct TicketSpec {
+  bool is_enabled = true;
+  std::string keys_file;  // 80 bytes each, the first seals; empty: own ones
+  std::chrono::nanoseconds rotation = limits::kTicketRotationDefault;  // of own ones
+  bool operator==(const TicketSpec&) const = default;
 };
 
 struct TlsSpec {
@@ -23,6 +33,11 @@ struct TlsSpec {
   std::vector<CertificateSpec> certificates;
   bool allows_tls12 = true;
   bool offers_http2 = false;  // by ALPN, before HTTP/1.1
+  TicketSpec tickets = {};
+  // Whose certificates of clients are believed (PEM); empty: none are asked for.
+  std::string client_ca_file = {};
+  bool requires_client_certificate = false;
+  std::string hsts = {};  // the value of Strict-Transport-Security (RFC 6797); empty: not sent
 };
 
 struct ListenerSpec {

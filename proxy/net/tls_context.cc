@@ -11,17 +11,25 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "proxy/base/file.h"
 #include "proxy/base/ip.h"
+#include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "proxy/base/strings.h"
+#include "proxy/crypto/digest.h"
 
 namespace edgehold {
 namespace {
 
-// Mozilla's "intermediate" suites for TLS 1.2; those of TLS 1.3 are all good.
+// Mozilla's "intermediate" suites and groups, without finite-field Diffie-Hellman. Mozilla lets the
+// client choose among them, for the sake of those without AES in hardware: with ours those get
+// ChaCha20 (SSL_OP_PRIORITIZE_CHACHA), and nobody is talked into the slower of two.
 constexpr char kTls12Ciphers[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr char kTls13Ciphers[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr char kGroups[] = "X25519:P-256:P-384";
 // ALPN wire form (RFC 7301 3.1), the one preferred first; HTTP/1.1 alone is the tail of both.
 constexpr unsigned char kProtocols[] = "\x02h2\x08http/1.1";
 constexpr unsigned kHttp2Bytes = 3;
@@ -52,6 +60,8 @@ SSL_CTX* newContext(const SSL_METHOD* method) {
   CHECK(context != nullptr) << opensslText();
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   CHECK_EQ(SSL_CTX_set_cipher_list(context, kTls12Ciphers), 1);
+  CHECK_EQ(SSL_CTX_set_ciphersuites(context, kTls13Ciphers), 1);
+  CHECK_EQ(SSL_CTX_set1_groups_list(context, kGroups), 1);
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   // An idle connection owns no buffers; one read takes all the records that have come.
@@ -73,6 +83,44 @@ Result<void> useCertificate(SSL_CTX* context, const CertificateSpec& spec) {
                 spec.certificate_file + "`");
   }
   return {};
+}
+
+// Clients' certificates, and what a session belongs to: a ticket that was given under other
+// authorities, or when none was asked for, opens nothing here (RFC 8446 4.6.1 leaves it to us).
+Result<void> useClientAuthorities(SSL_CTX* context, const TlsSpec& spec) {
+  Digest belongs(DigestKind::kSha256);
+  belongs.update("edgehold");
+  if (!spec.client_ca_file.empty()) {
+    TRY_ASSIGN(const std::string authorities,
+               readFile(spec.client_ca_file, limits::kConfigBytesMax));
+    belongs.update(spec.requires_client_certificate ? "required" : "optional");
+    belongs.update(authorities);
+    STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(spec.client_ca_file.c_str());
+    if (names == nullptr || SSL_CTX_load_verify_file(context, spec.client_ca_file.c_str()) != 1) {
+      sk_X509_NAME_pop_free(names, X509_NAME_free);
+      return fail("cannot use client_ca `" + spec.client_ca_file + "`: " + opensslText());
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(
+        context,
+        SSL_VERIFY_PEER | (spec.requires_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        nullptr);
+    SSL_CTX_set_max_cert_list(context, limits::kClientCertificateBytesMax);
+  }
+  const DigestBytes id = belongs.finish();
+  static_assert(SSL_MAX_SID_CTX_LENGTH == 32, "a SHA-256");
+  SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>(id.bytes.data()),
+                                 static_cast<unsigned>(id.size));
+  return {};
+}
+
+int stapleResponse(SSL* ssl, void* staple_of_context) {
+  const auto& staple = *static_cast<const OcspStaple*>(staple_of_context);
+  if (!staple.isCurrent(SystemClock().wallNow())) return SSL_TLSEXT_ERR_NOACK;
+  void* const copy = OPENSSL_memdup(staple.response.data(), staple.response.size());
+  if (copy == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(staple.response.size()));
+  return SSL_TLSEXT_ERR_OK;
 }
 
 // The DNS names of the leaf (RFC 6125 6.4.4: the common name counts only when there is no SAN at
@@ -98,26 +146,85 @@ std::vector<std::string> namesOf(SSL_CTX* context) {
 
 void SslDeleter::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
-Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::make(const TlsSpec& spec) {
+Result<std::shared_ptr<const TlsServerContext>> TlsServerContext::make(
+    const TlsSpec& spec, const TlsServerContext* before) {
   std::shared_ptr<TlsServerContext> made(new TlsServerContext);
-  for (const CertificateSpec& certificate : spec.certificates) {
-    SSL_CTX* const context = newContext(TLS_server_method());
-    made->contexts_.push_back(context);
-    if (!spec.allows_tls12) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
-    TRY(useCertificate(context, certificate));
-    const unsigned char* const protocols = kProtocols + (spec.offers_http2 ? 0 : kHttp2Bytes);
-    SSL_CTX_set_alpn_select_cb(context, &chooseProtocol, const_cast<unsigned char*>(protocols));
-    // Tickets carry the session; a cache of our own would be one more thing that peers can fill.
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_session_id_context(context, reinterpret_cast<const unsigned char*>("edgehold"), 8);
-    for (std::string& name : namesOf(context)) {
-      made->names_.push_back({std::move(name), context});
-    }
+  if (before != nullptr && before->tickets_ != nullptr && before->tickets_->isFor(spec.tickets)) {
+    made->tickets_ = before->tickets_;
+  } else if (spec.tickets.is_enabled) {
+    TRY_ASSIGN(made->tickets_, TicketKeys::make(spec.tickets));
   }
+  for (const CertificateSpec& certificate : spec.certificates) TRY(made->add(spec, certificate));
   if (made->contexts_.empty()) return fail("tls needs at least one certificate");
   SSL_CTX_set_tlsext_servername_callback(made->contexts_.front(), &TlsServerContext::onServerName);
   SSL_CTX_set_tlsext_servername_arg(made->contexts_.front(), made.get());
   return std::shared_ptr<const TlsServerContext>(std::move(made));
+}
+
+Result<void> TlsServerContext::add(const TlsSpec& spec, const CertificateSpec& certificate) {
+  SSL_CTX* const context = newContext(TLS_server_method());
+  contexts_.push_back(context);
+  if (!spec.allows_tls12) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  TRY(useCertificate(context, certificate));
+  TRY(useClientAuthorities(context, spec));
+  if (!certificate.ocsp_file.empty()) {
+    TRY_ASSIGN(OcspStaple staple, OcspStaple::load(certificate.ocsp_file, context));
+    staples_.push_back(std::make_unique<const OcspStaple>(std::move(staple)));
+    SSL_CTX_set_tlsext_status_cb(context, &stapleResponse);
+    SSL_CTX_set_tlsext_status_arg(context, const_cast<OcspStaple*>(staples_.back().get()));
+  }
+  const unsigned char* const protocols = kProtocols + (spec.offers_http2 ? 0 : kHttp2Bytes);
+  SSL_CTX_set_alpn_select_cb(context, &chooseProtocol, const_cast<unsigned char*>(protocols));
+  useTickets(context);
+  if (tickets_ != nullptr && spec.tickets.keys_file.empty()) {
+    const auto life = std::chrono::duration_cast<std::chrono::seconds>(2 * spec.tickets.rotation);
+    SSL_CTX_set_timeout(context, life.count());
+  }
+  for (std::string& name : namesOf(context)) names_.push_back({std::move(name), context});
+  return {};
+}
+
+void TlsServerContext::useTickets(ssl_ctx_st* context) const {
+  // Tickets carry the session; a cache of our own would be one more thing that peers can fill.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  if (tickets_ == nullptr) {
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(context, 0);
+    return;
+  }
+  SSL_CTX_set_app_data(context, tickets_.get());
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &TlsServerContext::onTicket);
+}
+
+// RFC 5077 5.1, in OpenSSL's terms: 0 is unknown, 1 is good, 2 is good but renew, -1 is an error.
+int TlsServerContext::onTicket(ssl_st* ssl, unsigned char* name, unsigned char* iv,
+                               evp_cipher_ctx_st* cipher, evp_mac_ctx_st* mac, int is_sealing) {
+  auto* const keys = static_cast<TicketKeys*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  TicketKeys::Name key_name;
+  if (is_sealing != 0) {
+    if (!keys->seal(key_name, iv, cipher, mac)) return -1;
+    std::copy(key_name.begin(), key_name.end(), name);
+    return 1;
+  }
+  std::copy_n(name, key_name.size(), key_name.begin());
+  switch (keys->open(key_name, iv, cipher, mac)) {
+    case TicketKeys::Opened::kUnknown:
+      return 0;
+    case TicketKeys::Opened::kCurrent:
+      // RFC 8446 C.4: a client uses a ticket once, so it needs the next one now.
+      return SSL_version(ssl) >= TLS1_3_VERSION ? 2 : 1;
+    case TicketKeys::Opened::kFormer:
+      return 2;
+    case TicketKeys::Opened::kFailed:
+      break;
+  }
+  return -1;
+}
+
+std::vector<const OcspStaple*> TlsServerContext::staples() const {
+  std::vector<const OcspStaple*> all;
+  for (const auto& staple : staples_) all.push_back(staple.get());
+  return all;
 }
 
 TlsServerContext::~TlsServerContext() {

@@ -11,6 +11,8 @@
 
 #include "proxy/base/result.h"
 #include "proxy/net/listener_spec.h"
+#include "proxy/net/tls_staple.h"
+#include "proxy/net/tls_tickets.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -24,14 +26,18 @@ using SslHandle = std::unique_ptr<ssl_st, SslDeleter>;
 
 class TlsServerContext {
  public:
-  // Loads and checks every certificate and key; an error names the file.
-  static Result<std::shared_ptr<const TlsServerContext>> make(const TlsSpec& spec);
+  // Loads and checks every file that it names; an error names the file. `before` has served until
+  // now (null: nobody): own ticket keys live on.
+  static Result<std::shared_ptr<const TlsServerContext>> make(
+      const TlsSpec& spec, const TlsServerContext* before = nullptr);
   ~TlsServerContext();
   TlsServerContext(const TlsServerContext&) = delete;
   TlsServerContext& operator=(const TlsServerContext&) = delete;
 
   // A server's handle. REQUIRES: this context outlives its handshake.
   SslHandle newConnection() const;
+  // OCSP responses that there are, stapled or not.
+  std::vector<const OcspStaple*> staples() const;
 
  private:
   struct Named {
@@ -39,11 +45,17 @@ class TlsServerContext {
     ssl_ctx_st* context;
   };
   TlsServerContext() = default;
+  Result<void> add(const TlsSpec& spec, const CertificateSpec& certificate);
+  void useTickets(ssl_ctx_st* context) const;
   static int onServerName(ssl_st* ssl, int* alert, void* self);
+  static int onTicket(ssl_st* ssl, unsigned char* name, unsigned char* iv,
+                      evp_cipher_ctx_st* cipher, evp_mac_ctx_st* mac, int is_sealing);
   ssl_ctx_st* contextFor(std::string_view server_name) const;
 
   std::vector<ssl_ctx_st*> contexts_;  // owned; the first serves names that nobody has
   std::vector<Named> names_;
+  std::vector<std::unique_ptr<const OcspStaple>> staples_;
+  std::shared_ptr<TicketKeys> tickets_;  // null: none are given
 };
 
 class TlsClientContext {

@@ -14,6 +14,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/net/socket.h"
+#include "proxy/net/tls_principal.h"
 
 namespace edgehold {
 namespace {
@@ -48,6 +49,7 @@ TlsTransport::TlsTransport(EventLoop& loop, Fd fd, Endpoint peer,
       peer_(peer),
       server_context_(std::move(context)),
       state_(State::kHandshake),
+      loop_(loop),
       watch_(loop, fd_.get(), *this) {
   attach(server_context_->newConnection());
 }
@@ -57,6 +59,7 @@ TlsTransport::TlsTransport(EventLoop& loop, Fd fd, Endpoint peer, const TlsClien
     : fd_(std::move(fd)),
       peer_(peer),
       state_(is_connecting ? State::kConnecting : State::kHandshake),
+      loop_(loop),
       watch_(loop, fd_.get(), *this) {
   attach(context.newConnection(server_name));
 }
@@ -85,6 +88,8 @@ void TlsTransport::start(Transport::Observer& observer) {
 IoResult TlsTransport::receive(std::span<char> room) {
   if (has_socket_failed_) return {IoResult::Kind::kFailed, 0};
   may_read_ = true;
+  Buffer& gather = gatherBuffer();
+  gather.clear();
   std::size_t filled = 0;
   IoResult last;
   while (filled < room.size()) {
@@ -98,8 +103,28 @@ IoResult TlsTransport::receive(std::span<char> room) {
     if (SSL_has_pending(ssl_.get()) == 0) break;
   }
   may_read_ = false;
+  weighContent(filled);
+  if (!gather.empty()) {  // an alert: a record that got lost would end the stream
+    sealed_.append(gather.view());
+    flushSealed();
+  }
+  if (is_abused_) return {IoResult::Kind::kFailed, 0};
   if (filled > 0) return {IoResult::Kind::kBytes, filled};
   return last;
+}
+
+void TlsTransport::countSilence(std::size_t bytes) {
+  if (state_ != State::kOpen) return;  // a handshake has bounds of its own
+  silent_bytes_left_ -= std::min(silent_bytes_left_, bytes);
+  if (silent_bytes_left_ == 0) is_abused_ = true;
+}
+
+// Content makes good what countSilence() took for its records.
+void TlsTransport::weighContent(std::size_t bytes) {
+  if (bytes == 0) return;
+  is_abused_ = false;
+  const std::size_t earned = bytes * limits::kTlsSilentBytesEarned;
+  silent_bytes_left_ = std::min(silent_bytes_left_ + earned, limits::kTlsSilentBytesMax);
 }
 
 bool TlsTransport::hasBuffered() const { return SSL_has_pending(ssl_.get()) != 0; }
@@ -204,7 +229,8 @@ void TlsTransport::onFdReady(bool is_readable, bool is_writable) {
     }
     case State::kHandshake:
       if (is_writable && !flushSealed()) return shakeHands();
-      if (is_readable) shakeHands();
+      // A client's comes again in the next turn.
+      if (is_readable && (server_context_ == nullptr || loop_.takeHandshakeStep())) shakeHands();
       return;
     case State::kOpen:
       if (is_writable) {
@@ -230,7 +256,7 @@ void TlsTransport::shakeHands() {
     sealed_.append(gather.view());
     flushSealed();
   }
-  if (result == 1 && !has_socket_failed_) {
+  if (result == 1 && !has_socket_failed_ && learnPrincipal()) {
     state_ = State::kOpen;
     server_context_.reset();
     watch_.wantRead(wants_read_);
@@ -247,6 +273,16 @@ void TlsTransport::shakeHands() {
   const std::string why = handshakeError(ssl_.get());
   ERR_clear_error();
   observer_->onTransportFailed(Error{Reason::kUpstreamUnreachable, "tls handshake: " + why});
+}
+
+bool TlsTransport::learnPrincipal() {
+  if (server_context_ == nullptr) return true;
+  const X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
+  if (certificate == nullptr) return true;  // wanted, but not demanded
+  // A ticket carries what was verified when it was given; the certificate may have ended since.
+  const bool is_current = X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0;
+  principal_ = principalOf(certificate);
+  return is_current && SSL_get_verify_result(ssl_.get()) == X509_V_OK && !principal_.empty();
 }
 
 IoResult TlsTransport::resultOf(int ssl_result) {
@@ -282,6 +318,7 @@ int TlsTransport::bioRead(bio_st* bio, char* into, int size) {
   const IoResult got = receiveFrom(self->fd_.get(), {into, static_cast<std::size_t>(size)});
   switch (got.kind) {
     case IoResult::Kind::kBytes:
+      self->countSilence(got.bytes);
       return static_cast<int>(got.bytes);
     case IoResult::Kind::kBlocked:
       BIO_set_retry_read(bio);

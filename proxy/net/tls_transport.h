@@ -7,6 +7,7 @@
 #include <string>
 
 #include "proxy/base/bytes.h"
+#include "proxy/base/limits.h"
 #include "proxy/net/event_loop.h"
 #include "proxy/net/fd.h"
 #include "proxy/net/tls_context.h"
@@ -42,6 +43,8 @@ class TlsTransport final : public Transport, private FdWatch::Observer {
   bool isSecure() const override { return true; }
   std::string_view protocol() const override;
   std::string_view serverName() const override;
+  std::string_view principal() const override { return principal_; }
+  bool wasAbused() const override { return is_abused_; }
 
  private:
   enum class State { kConnecting, kHandshake, kOpen, kFailed };
@@ -49,6 +52,12 @@ class TlsTransport final : public Transport, private FdWatch::Observer {
   void attach(SslHandle ssl);
   void onFdReady(bool is_readable, bool is_writable) override;
   void shakeHands();
+  // False: a client's certificate that says nothing we could call it by, or that has expired.
+  bool learnPrincipal();
+  // What of the peer's bytes is no content, over how long a stretch (TLS KeyUpdate, alerts,
+  // requests to renegotiate: nothing of these concerns HTTP, and each costs us more than the peer).
+  void countSilence(std::size_t bytes);
+  void weighContent(std::size_t bytes);
   // Writes what is sealed; false when the socket is broken.
   bool flushSealed();
   void updateWriteInterest();
@@ -65,11 +74,15 @@ class TlsTransport final : public Transport, private FdWatch::Observer {
   std::shared_ptr<const TlsServerContext> server_context_;  // until the handshake is over
   SslHandle ssl_;
   State state_;
+  EventLoop& loop_;
   Transport::Observer* observer_ = nullptr;
   Buffer sealed_;  // records that the kernel did not take yet
   bool wants_read_ = true;
   bool wants_write_ = false;
   bool may_read_ = false;  // one read(2) for each receive()
+  bool is_abused_ = false;
+  std::size_t silent_bytes_left_ = limits::kTlsSilentBytesMax;  // of records without content
+  std::string principal_;
   bool has_socket_ended_ = false;
   bool has_socket_failed_ = false;
   FdWatch watch_;

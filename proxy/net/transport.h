@@ -73,6 +73,10 @@ class Transport {
   // ALPN protocol, "" if none; SNI server name, "" if none. Live as long as the transport.
   virtual std::string_view protocol() const { return {}; }
   virtual std::string_view serverName() const { return {}; }
+  // Who the peer proved to be by a certificate that we verified; "" if nobody. Lives as long.
+  virtual std::string_view principal() const { return {}; }
+  // It failed because the peer kept it busy with what is no content.
+  virtual bool wasAbused() const { return false; }
 };
 
 }  // namespace edgehold

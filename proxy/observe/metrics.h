@@ -88,8 +88,8 @@ class alignas(kCacheLineBytes) WorkerMetrics {
 
   CounterCell connections_accepted;
   // Why something was refused for want of room.
-  enum class Cap : std::uint8_t { kConnections, kAddress, kExchanges, kBufferedBytes };
-  static constexpr std::size_t kCapCount = 4;
+  enum class Cap : std::uint8_t { kConnections, kAddress, kExchanges, kBufferedBytes, kHandshakes };
+  static constexpr std::size_t kCapCount = 5;
   std::array<CounterCell, kCapCount> refused_at;
   void refusedAt(Cap cap) { refused_at[static_cast<std::size_t>(cap)].add(); }
   GaugeCell buffered_bytes;
@@ -101,6 +101,8 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   void proxyFault(ProxyFault fault) { proxy_faults[static_cast<std::size_t>(fault)].add(); }
   CounterCell tls_handshakes;
   CounterCell tls_handshake_failures;
+  CounterCell tls_abuses;        // closed for records without content
+  CounterCell connections_shed;  // closed to make room for others
   std::array<CounterCell, kHttp2AbuseCount> http2_abuses;
   CounterCell client_bytes_in;
   CounterCell client_bytes_out;

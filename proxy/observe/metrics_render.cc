@@ -182,7 +182,7 @@ void MetricsRegistry::renderUpstreams(Exposition& out) const {
 
 void MetricsRegistry::renderCaps(Exposition& out) const {
   constexpr std::array<std::string_view, WorkerMetrics::kCapCount> kNames = {
-      "connections", "connections_per_address", "exchanges", "buffered"};
+      "connections", "connections_per_address", "exchanges", "buffered", "handshakes"};
   out.family("edgehold_overload_refusals_total", Type::kCounter,
              "Connections and requests refused at a limit of the process.");
   for (std::size_t cap = 0; cap < kNames.size(); ++cap) {
@@ -213,6 +213,12 @@ void MetricsRegistry::renderTransport(Exposition& out) const {
               &WorkerMetrics::tls_handshakes},
       Counted{"edgehold_tls_handshake_failures_total", "TLS handshakes with clients that failed.",
               &WorkerMetrics::tls_handshake_failures},
+      Counted{"edgehold_tls_abuse_total",
+              "TLS connections closed for a flood of records without content.",
+              &WorkerMetrics::tls_abuses},
+      Counted{"edgehold_connections_shed_total",
+              "Connections closed at a cap to make room for addresses that have fewer.",
+              &WorkerMetrics::connections_shed},
       Counted{"edgehold_client_received_bytes_total", "Bytes read from clients, after TLS.",
               &WorkerMetrics::client_bytes_in},
       Counted{"edgehold_client_sent_bytes_total", "Bytes written to clients, before TLS.",

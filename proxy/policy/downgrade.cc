@@ -101,6 +101,12 @@ void compareAudit(const PolicySnapshot& was, const PolicySnapshot& is, Findings&
   }
 }
 
+// How much of a certificate a client needs.
+int clientProof(const TlsSpec& tls) {
+  if (tls.client_ca_file.empty()) return 0;
+  return tls.requires_client_certificate ? 2 : 1;
+}
+
 void compareListeners(const PolicySnapshot& was, const PolicySnapshot& is, Findings& findings) {
   const auto& old_listeners = was.server().listeners;
   const auto& listeners = is.server().listeners;
@@ -111,6 +117,9 @@ void compareListeners(const PolicySnapshot& was, const PolicySnapshot& is, Findi
     } else if (listeners[i].is_tls && listeners[i].tls.allows_tls12 &&
                !old_listeners[i].tls.allows_tls12) {
       findings.add(path + ".tls.min_version", "was 1.3 and is 1.2");
+    }
+    if (clientProof(old_listeners[i].tls) > clientProof(listeners[i].tls)) {
+      findings.add(path + ".tls.client_certificate", "demands less of clients");
     }
     const CidrSet announcers = old_listeners[i].announcers.value_or(CidrSet());
     if (!announcers.covers(listeners[i].announcers.value_or(CidrSet()))) {
@@ -136,7 +145,7 @@ struct ListRow {
   std::string_view lost;  // `no longer ... TEXT`
 };
 
-constexpr std::array<ListRow, 12> kListRows = {{
+constexpr std::array<ListRow, 13> kListRows = {{
     {"approval_hold", "actions", ListLaw::kKeepsTexts, "holds"},
     {"action_class", "deny", ListLaw::kKeepsTexts, "denies"},
     {"lua_rules", "rules", ListLaw::kKeepsTexts, "asks"},
@@ -149,6 +158,7 @@ constexpr std::array<ListRow, 12> kListRows = {{
     {"method_path", "paths", ListLaw::kKeepsKey, ""},
     {"ip_access", "allow", ListLaw::kNoNetworkMore, ""},
     {"ip_access", "deny", ListLaw::kKeepsNetworks, ""},
+    {"mtls_identity", "principals", ListLaw::kKeepsKey, ""},
 }};
 
 CidrSet networksOf(const Texts& texts) {

@@ -4,6 +4,7 @@
 #include "proxy/policy/listener_schema.h"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,7 +29,63 @@ CertificateSpec readCertificate(ConfigReader& reader, SchemaScope& scope) {
   CertificateSpec spec;
   spec.certificate_file = readFilePath(reader, "certificate", scope);
   spec.key_file = readFilePath(reader, "key", scope);
+  if (reader.has("ocsp_file")) spec.ocsp_file = readFilePath(reader, "ocsp_file", scope);
   return spec;
+}
+
+TicketSpec readTickets(ConfigReader& tls, SchemaScope& scope) {
+  TicketSpec spec;
+  auto tickets = tls.child("tickets");
+  if (!tickets) return spec;
+  spec.is_enabled = tickets->boolean("enabled", true);
+  if (tickets->has("keys_file")) spec.keys_file = readFilePath(*tickets, "keys_file", scope);
+  spec.rotation = tickets->duration("rotation", spec.rotation);
+  if (spec.rotation < std::chrono::minutes(1) || spec.rotation > limits::kTicketRotationMax) {
+    tickets->reject("rotation", "must be between `1m` and `84h`: no ticket lives over seven days");
+  }
+  if (tickets->has("rotation") && !spec.keys_file.empty()) {
+    tickets->reject("rotation", "the keys of `keys_file` are rotated by whoever writes it");
+  }
+  tickets->finish();
+  return spec;
+}
+
+void readClientCertificates(ConfigReader& tls, SchemaScope& scope, TlsSpec& spec) {
+  enum class Wanted { kNone, kOptional, kRequired };
+  const std::string authorities = tls.text("client_ca");
+  // Who names authorities means them, unless it says otherwise.
+  const auto wanted = tls.choice<Wanted>(
+      "client_certificate", authorities.empty() ? Wanted::kNone : Wanted::kRequired,
+      {{"none", Wanted::kNone}, {"optional", Wanted::kOptional}, {"required", Wanted::kRequired}});
+  if (wanted != Wanted::kNone && authorities.empty()) {
+    tls.reject("client_ca", "required: whose certificates are to be believed?");
+  }
+  if (authorities.empty()) return;
+  if (const auto bytes = scope.files.readInPlace(authorities, limits::kConfigBytesMax); !bytes) {
+    tls.reject("client_ca", bytes.error().message);
+  }
+  if (wanted == Wanted::kNone) return;
+  spec.client_ca_file = scope.files.absolute(authorities);
+  spec.requires_client_certificate = wanted == Wanted::kRequired;
+}
+
+// RFC 6797 6.1. What browsers' preload list demands is checked here: they refuse it without a word.
+std::string readHsts(ConfigReader& tls) {
+  auto hsts = tls.child("hsts");
+  if (!hsts) return {};
+  constexpr auto kYear = std::chrono::hours(365 * 24);
+  const auto max_age =
+      std::chrono::duration_cast<std::chrono::seconds>(hsts->duration("max_age", kYear));
+  const bool has_subdomains = hsts->boolean("include_subdomains", false);
+  const bool is_preloaded = hsts->boolean("preload", false);
+  if (is_preloaded && (!has_subdomains || max_age < kYear)) {
+    hsts->reject("preload", "needs `include_subdomains: true` and a `max_age` of `365d` or more");
+  }
+  hsts->finish();
+  std::string value = "max-age=" + std::to_string(max_age.count());
+  if (has_subdomains) value += "; includeSubDomains";
+  if (is_preloaded) value += "; preload";
+  return value;
 }
 
 TlsSpec readTls(ConfigReader& tls, SchemaScope& scope) {
@@ -46,6 +103,9 @@ TlsSpec readTls(ConfigReader& tls, SchemaScope& scope) {
   }
   spec.allows_tls12 = tls.choice<bool>("min_version", true, {{"1.2", true}, {"1.3", false}});
   spec.offers_http2 = tls.boolean("http2", false);
+  spec.tickets = readTickets(tls, scope);
+  readClientCertificates(tls, scope, spec);
+  spec.hsts = readHsts(tls);
   tls.finish();
   return spec;
 }

@@ -85,8 +85,8 @@ const std::vector<std::string>& FilterOutline::list(std::string_view key) const 
 }
 
 void readOutlineLists(const ConfigNode& config, PolicyFiles& files, FilterOutline& outline) {
-  constexpr std::array<std::string_view, 7> kKeys = {"actions", "allow",   "deny", "hosts",
-                                                     "origins", "methods", "paths"};
+  constexpr std::array<std::string_view, 8> kKeys = {"actions", "allow",   "deny",  "hosts",
+                                                     "origins", "methods", "paths", "principals"};
   for (const std::string_view key : kKeys) {
     const ConfigNode* const node = memberOf(config, key);
     if (node != nullptr) outline.lists.emplace(key, textsOf(*node));

@@ -102,6 +102,9 @@ LimitSpec readServerLimits(ConfigReader& root) {
   }
   spec.connections_per_address = reader->number(
       "connections_per_address", spec.connections_per_address, 1, limits::kConnectionsCeiling);
+  spec.handshakes = reader->number("handshakes", spec.handshakes, 1, limits::kConnectionsCeiling);
+  spec.handshakes_per_address = reader->number(
+      "handshakes_per_address", spec.handshakes_per_address, 1, limits::kConnectionsCeiling);
   spec.exchanges = reader->number("exchanges", spec.exchanges, 1, limits::kExchangesCeiling);
   spec.buffered_bytes =
       reader->bytes("buffered", spec.buffered_bytes, limits::kBufferedBytesCeiling);

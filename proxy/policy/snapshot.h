@@ -52,6 +52,8 @@ struct TimeoutSpec {
 struct LimitSpec {
   std::size_t connections = 0;  // 0: the default, as far as the descriptors go
   std::size_t connections_per_address = limits::kConnectionsPerAddressDefault;
+  std::size_t handshakes = limits::kHandshakesDefault;  // TLS, under way
+  std::size_t handshakes_per_address = limits::kHandshakesPerAddressDefault;
   std::size_t exchanges = limits::kExchangesDefault;
   std::size_t buffered_bytes = limits::kBufferedBytesDefault;
   std::size_t client_rate = limits::kClientRateDefault;  // bytes in a second; 0: any

@@ -28,7 +28,8 @@ std::size_t connectionsFor(std::size_t descriptors) {
 std::size_t Capacity::adopt(const LimitSpec& spec, std::size_t workers, std::size_t descriptors) {
   const std::size_t wanted = spec.connections != 0 ? spec.connections : limits::kConnectionsDefault;
   const std::size_t most = std::min(wanted, connectionsFor(descriptors));
-  connections.bound(most, spec.connections_per_address);
+  connections.bound(
+      {most, spec.connections_per_address, spec.handshakes, spec.handshakes_per_address});
   exchanges.bound(spec.exchanges, lotOf(spec.exchanges, workers, limits::kExchangesLot));
   buffered_bytes.bound(spec.buffered_bytes,
                        lotOf(spec.buffered_bytes, workers, limits::kBufferedBytesLot));

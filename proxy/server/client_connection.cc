@@ -162,6 +162,7 @@ void ClientConnection::drain() {
 
 void ClientConnection::close(Reason reason) {
   if (std::exchange(is_closed_, true)) return;
+  pass_ = nullptr;
   deadline_->cancel();
   if (stream_deadline_) stream_deadline_->cancel();
   if (codec_->needsReset()) transport_->breakOff();
@@ -177,6 +178,8 @@ void ClientConnection::close(Reason reason) {
 void ClientConnection::onTransportOpen() {
   is_open_ = true;
   facts_.server_name = transport_->serverName();
+  facts_.principal = transport_->principal();
+  if (pass_ != nullptr) pass_->handsShaken();
   if (transport_->protocol() == "h2") {
     codec_ = newHttp2Codec(*this, facts_.is_secure);
     stream_deadline_ = station_.loop().makeTimer([this] { onStreamDeadline(); });
@@ -212,6 +215,7 @@ void ClientConnection::read() {
       codec_->receiveEnd();
       flushLater();
     } else if (got.kind == IoResult::Kind::kFailed) {
+      if (transport_->wasAbused()) station_.metrics().tls_abuses.add();
       return close();
     }
   } while (!is_closed_ && is_reading_ && transport_->hasBuffered());
@@ -375,6 +379,10 @@ ClientConnection::Wait ClientConnection::currentWait() const {
   return has_input_ended_ ? Wait::kHalfClosed : Wait::kNone;
 }
 
+bool ClientConnection::isIdle(Wait wait) {
+  return wait == Wait::kHandshake || wait == Wait::kIdle || wait == Wait::kHead;
+}
+
 // What moves while `wait_` lasts: what the client sends, takes, or either.
 std::uint64_t ClientConnection::movedBytes() const {
   if (wait_ == Wait::kBody) return received_bytes_;
@@ -385,6 +393,7 @@ std::uint64_t ClientConnection::movedBytes() const {
 void ClientConnection::setWait() {
   if (codec_->isMultiplexed()) setStreamWait();
   const Wait wait = currentWait();
+  if (pass_ != nullptr) pass_->setIdle(isIdle(wait));
   // An idle wait starts anew when anything moves. A head's covers the whole head: a byte now and
   // then does not prolong it. A body's and an answer's are judged when they are over.
   // Frames that are no request (PING) leave an idle connection idle.

@@ -13,6 +13,7 @@
 #include "proxy/base/loop.h"
 #include "proxy/http/codec.h"
 #include "proxy/net/transport.h"
+#include "proxy/server/connection_gate.h"
 #include "proxy/server/exchange_driver.h"
 #include "proxy/server/station.h"
 
@@ -33,6 +34,14 @@ class ClientConnection final : public Mortal,
   void refuseRequests() { facts_.is_surplus = true; }
   // Before start(): the proxy that relays it did not say whose it is.
   void distrust() { facts_.is_unknown = true; }
+  // Before start(): by which listener of the policy, and in whose place. REQUIRES: `pass` lives
+  // until the connection is closed.
+  void arriveBy(std::size_t listener, ConnectionGate::Pass& pass) {
+    facts_.listener = listener;
+    pass_ = &pass;
+  }
+  // No request of it is under way: closing it costs its client nothing but a new one.
+  bool isIdle() const { return isIdle(currentWait()); }
   void start();
   // No new requests: idle connections close now, others after the answer that is under way.
   void drain();
@@ -75,6 +84,7 @@ class ClientConnection final : public Mortal,
   void finish();
   void setWait();
   Wait currentWait() const;
+  static bool isIdle(Wait wait);
   void beginWait(Wait wait, Duration idle);
   void armDeadline();
   Duration waitTime() const;
@@ -95,6 +105,7 @@ class ClientConnection final : public Mortal,
   OnClosed on_closed_;
   std::unique_ptr<ServerCodec> codec_;
   ClientFacts facts_;
+  ConnectionGate::Pass* pass_ = nullptr;  // null: nobody counts it, or it is closed
   std::unique_ptr<Timer> deadline_;
   std::unique_ptr<Timer> stream_deadline_;        // HTTP/2: the earliest of all streams
   Instant stall_check_{};                         // when responses that stand still are given up

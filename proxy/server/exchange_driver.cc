@@ -76,6 +76,7 @@ void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts
                                 ? clientAddress(exchange.request.headers, facts.peer, trusted)
                                 : facts.peer.ip;
   exchange.request_id = requestIdFrom(exchange);
+  exchange.facts.principal = facts.principal;  // until a filter knows better
   if (exchange.request_id.empty()) exchange.request_id = station_.newRequestId(exchange.arena);
   is_request_whole_ = !exchange.request.body.hasBody();
   step_ = Step::kHead;
@@ -371,7 +372,8 @@ void ExchangeDriver::answer(const Verdict& verdict) {
     return finish();
   }
   exchange.decision.status = verdict.status();
-  const OwnReply reply = makeReply(exchange, verdict, station_.date());
+  OwnReply reply = makeReply(exchange, verdict, station_.date());
+  setTransportSecurity(exchange, reply.head.headers);
   exchange.decision.response_body_bytes = reply.body.size();
   const bool for_head = exchange.request.method == Method::kHead;
   client_->sendHead(reply.head, for_head);

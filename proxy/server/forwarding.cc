@@ -10,6 +10,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/http/hop_by_hop.h"
 #include "proxy/observe/trace.h"
+#include "proxy/policy/snapshot.h"
 #include "proxy/server/owned_fields.h"
 
 namespace edgehold {
@@ -103,11 +104,26 @@ void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random
   addFacts(exchange);
 }
 
+void setTransportSecurity(const Exchange& exchange, Headers& headers) {
+  constexpr std::string_view kName = "Strict-Transport-Security";
+  const auto& listeners = exchange.snapshot->server().listeners;
+  std::string_view value;
+  if (exchange.client.listener < listeners.size()) {
+    value = listeners[exchange.client.listener].tls.hsts;
+  }
+  if (exchange.client.is_secure && value.empty()) return;
+  headers.removeIf([&](const Header& field) {
+    return field.name.size() == kName.size() && equalsIgnoreCase(field.name, kName);
+  });
+  if (exchange.client.is_secure) headers.add(Header{kName, value, HeaderId::kOther});
+}
+
 void prepareForClient(const Exchange& exchange, ResponseHead& head) {
   stripHopByHop(head.headers);
   head.headers.remove(HeaderId::kContentLength);  // the codec writes the framing
   head.headers.remove(HeaderId::kXRequestId);
   head.headers.add(Header{"X-Request-Id", exchange.request_id, HeaderId::kXRequestId});
+  setTransportSecurity(exchange, head.headers);
 }
 
 }  // namespace edgehold

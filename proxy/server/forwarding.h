@@ -26,6 +26,10 @@ std::string_view requestIdFrom(const Exchange& exchange);
 // untouched.
 void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random& random);
 
+// RFC 6797 7: the listener's Strict-Transport-Security replaces another one; in clear text there is
+// none.
+void setTransportSecurity(const Exchange& exchange, Headers& headers);
+
 // Strips hop-by-hop fields from an upstream's answer and names the request in it.
 void prepareForClient(const Exchange& exchange, ResponseHead& head);
 

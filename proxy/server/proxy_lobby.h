@@ -19,7 +19,8 @@ namespace edgehold {
 class ProxyLobby final : private ProxyIntake::Observer {
  public:
   struct Guest {
-    std::size_t door;  // index of the listener in the policy
+    std::size_t door;      // index of the listener in the policy
+    std::uint64_t number;  // of the connection
     Endpoint peer;     // the proxy
     ConnectionGate::Pass pass;
   };

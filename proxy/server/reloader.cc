@@ -136,7 +136,7 @@ std::shared_ptr<const Serving> Reloader::check(const Attempt& attempt, ReloadRep
   const auto reloadable = checkReloadable(*serving_->policy, *attempt.loaded.snapshot);
   if (!reloadable) report.errors.push_back(reloadable.error().message);
   checkStrength(attempt, report);
-  auto made = Serving::make(attempt.loaded.snapshot);
+  auto made = Serving::make(attempt.loaded.snapshot, serving_.get());
   if (!made) report.errors.push_back(made.error().message);
   return report.errors.empty() ? std::move(*made) : nullptr;
 }

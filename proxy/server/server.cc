@@ -60,7 +60,7 @@ Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadT
   std::unique_ptr<Server> server(new Server(options, tools));
   LoadResult loaded = loadPolicy(options.config_file, tools);
   if (loaded.snapshot == nullptr) return fail(join(loaded.errors, "\n"));
-  TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot)));
+  TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot), nullptr));
   logWarnings(*server->serving_->policy);
   TRY(server->openState());
   TRY(server->bindListeners());
@@ -95,6 +95,7 @@ Result<void> Server::openState() {
     holds_->render(out);
     health_->render(out);
     renderQuarantine(rule_watch_, out);
+    serving_->render(out, tools_.clock.wallNow());
   });
   return {};
 }

@@ -5,21 +5,54 @@
 
 #include <utility>
 
+#include "proxy/base/log.h"
+
 namespace edgehold {
 
-Result<std::shared_ptr<const Serving>> Serving::make(std::shared_ptr<const PolicySnapshot> policy) {
+namespace {
+
+void warnOfStaples(const TlsServerContext& context, WallTime now) {
+  for (const OcspStaple* const staple : context.staples()) {
+    if (staple->isCurrent(now)) continue;
+    LOG(WARNING) << "ocsp_file `" << staple->file << "` is not stapled: "
+                 << (staple->is_revoked   ? "the certificate is revoked"
+                     : now < staple->from ? "it is not valid yet"
+                                          : "it has expired");
+  }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Serving>> Serving::make(std::shared_ptr<const PolicySnapshot> policy,
+                                                     const Serving* before) {
   auto serving = std::make_shared<Serving>();
   for (const ListenerSpec& listener : policy->server().listeners) {
+    const std::size_t index = serving->tls.size();
     std::shared_ptr<const TlsServerContext> context;
     if (listener.is_tls) {
-      Result<std::shared_ptr<const TlsServerContext>> made = TlsServerContext::make(listener.tls);
+      const bool was_there = before != nullptr && index < before->tls.size();
+      auto made =
+          TlsServerContext::make(listener.tls, was_there ? before->tls[index].get() : nullptr);
       if (!made) return fail(made.error().within("listen " + listener.address.toString()));
       context = std::move(*made);
+      warnOfStaples(*context, SystemClock().wallNow());
     }
     serving->tls.push_back(std::move(context));
   }
   serving->policy = std::move(policy);
   return std::shared_ptr<const Serving>(std::move(serving));
+}
+
+void Serving::render(Exposition& out, WallTime now) const {
+  out.family("edgehold_ocsp_response_current", Exposition::Type::kGauge,
+             "Whether an OCSP response is stapled: 0 when it has expired or says revoked.");
+  for (std::size_t i = 0; i < tls.size(); ++i) {
+    if (tls[i] == nullptr) continue;
+    for (const OcspStaple* const staple : tls[i]->staples()) {
+      out.sample(std::uint64_t{staple->isCurrent(now) ? 1u : 0u},
+                 {{"listener", policy->server().listeners[i].name}, {"file", staple->file}});
+    }
+  }
 }
 
 }  // namespace edgehold

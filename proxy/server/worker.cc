@@ -113,19 +113,35 @@ bool Worker::isTrustedProxy(const Endpoint& peer) const {
   return serving_->policy->trustedProxies().contains(peer.ip);
 }
 
-ConnectionGate::Pass Worker::admit(const Endpoint& peer, bool is_proxy) {
-  ConnectionGate::Pass pass =
-      capacity_.connections.enter(peer.ip, is_proxy || isTrustedProxy(peer));
+ConnectionGate::Pass Worker::admit(std::size_t index, const Endpoint& peer) {
+  const std::uint64_t number = ++next_number_;
+  const bool is_proxy = serving_->policy->server().listeners[index].announcers.has_value();
+  ConnectionGate::Pass pass = capacity_.connections.enter(
+      {.peer = peer.ip,
+       .is_exempt = is_proxy || isTrustedProxy(peer),
+       .shakes_hands = serving_->tls[index] != nullptr,
+       .on_shed = [this, number] { loop_.post([this, number] { shed(number); }); }});
   countRefusal(pass);
   return pass;
 }
 
 void Worker::countRefusal(const ConnectionGate::Pass& pass) {
   using Cap = ConnectionGate::Cap;
-  if (pass.cap() == Cap::kNone) return;
-  station_.metrics().connections_refused.add();
-  station_.metrics().refusedAt(pass.cap() == Cap::kAddress ? WorkerMetrics::Cap::kAddress
-                                                           : WorkerMetrics::Cap::kConnections);
+  WorkerMetrics& metrics = station_.metrics();
+  switch (pass.cap()) {
+    case Cap::kNone:
+      return;
+    case Cap::kConnections:
+      metrics.refusedAt(WorkerMetrics::Cap::kConnections);
+      break;
+    case Cap::kAddress:
+      metrics.refusedAt(WorkerMetrics::Cap::kAddress);
+      break;
+    case Cap::kHandshakes:
+      metrics.refusedAt(WorkerMetrics::Cap::kHandshakes);
+      break;
+  }
+  metrics.connections_refused.add();
 }
 
 void Worker::accept(std::size_t index, Fd fd, const Endpoint& peer) {
@@ -133,23 +149,24 @@ void Worker::accept(std::size_t index, Fd fd, const Endpoint& peer) {
   if (announcers && !announcers->contains(peer.ip)) {
     return station_.metrics().proxyFault(ProxyFault::kUntrusted);
   }
-  ConnectionGate::Pass pass = admit(peer, announcers.has_value());
+  ConnectionGate::Pass pass = admit(index, peer);
   if (pass.admission() == ConnectionGate::Admission::kTurnedAway) {
     if (serving_->tls[index] == nullptr) sendTurnedAway(fd);
     return;
   }
-  if (!announcers) return welcome(index, std::move(fd), {peer}, std::move(pass));
+  if (!announcers) return welcome({index, next_number_, peer}, std::move(fd), std::move(pass));
   const Duration time =
       std::min<Duration>(limits::kProxyHeaderTimeout, serving_->policy->timeouts().handshake);
-  lobby_.await({index, peer, std::move(pass)}, std::move(fd), time);
+  lobby_.await({index, next_number_, peer, std::move(pass)}, std::move(fd), time);
 }
 
 void Worker::onAnnounced(ProxyLobby::Guest guest, Fd fd, const ProxySource& source) {
   using Kind = ProxySource::Kind;
   const bool is_client = source.kind == Kind::kClient;
-  const Caller caller{is_client ? source.client : guest.peer, source.kind == Kind::kUnknown};
+  const Caller caller{guest.door, guest.number, is_client ? source.client : guest.peer,
+                      source.kind == Kind::kUnknown};
   if (!is_client || isTrustedProxy(caller.peer)) {
-    return welcome(guest.door, std::move(fd), caller, std::move(guest.pass));
+    return welcome(caller, std::move(fd), std::move(guest.pass));
   }
   const bool was_welcome = guest.pass.cap() == ConnectionGate::Cap::kNone;
   ConnectionGate::Pass pass =
@@ -159,11 +176,11 @@ void Worker::onAnnounced(ProxyLobby::Guest guest, Fd fd, const ProxySource& sour
     if (serving_->tls[guest.door] == nullptr) sendTurnedAway(fd);
     return reportDrained();
   }
-  welcome(guest.door, std::move(fd), caller, std::move(pass));
+  welcome(caller, std::move(fd), std::move(pass));
 }
 
-void Worker::welcome(std::size_t index, Fd fd, const Caller& caller, ConnectionGate::Pass pass) {
-  const auto& tls = serving_->tls[index];
+void Worker::welcome(const Caller& caller, Fd fd, ConnectionGate::Pass pass) {
+  const auto& tls = serving_->tls[caller.index];
   std::unique_ptr<Transport> transport;
   if (tls != nullptr) {
     transport = std::make_unique<TlsTransport>(loop_, std::move(fd), caller.peer, tls);
@@ -176,15 +193,29 @@ void Worker::welcome(std::size_t index, Fd fd, const Caller& caller, ConnectionG
   ClientConnection& started = *connection;
   if (pass.admission() == ConnectionGate::Admission::kSurplus) started.refuseRequests();
   if (caller.is_unknown) started.distrust();
-  connections_.emplace(&started, Visitor{std::move(connection), std::move(pass)});
+  const auto entry = connections_.emplace(
+      &started, Visitor{std::move(pass), caller.number, std::move(connection)});
+  numbers_.emplace(caller.number, &started);
+  started.arriveBy(caller.index, entry.first->second.pass);
   started.start();
   if (station_.isDraining()) started.drain();  // it was announced too late
+}
+
+// What it was chosen for may be over: it stays then, whatever that means for the cap.
+void Worker::shed(std::uint64_t number) {
+  const auto found = numbers_.find(number);
+  if (found == numbers_.end()) return;
+  ClientConnection& connection = *found->second;
+  if (!connection.isIdle()) return connections_.find(&connection)->second.pass.spare();
+  station_.metrics().connections_shed.add();
+  connection.close();
 }
 
 void Worker::closed(ClientConnection& connection) {
   const auto found = connections_.find(&connection);
   CHECK(found != connections_.end());
   station_.graveyard().bury(std::move(found->second.connection));
+  numbers_.erase(found->second.number);
   connections_.erase(found);
   reportDrained();
 }

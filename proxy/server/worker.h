@@ -81,19 +81,23 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
 
   void run();
   struct Visitor {
-    std::unique_ptr<ClientConnection> connection;
     ConnectionGate::Pass pass;
+    std::uint64_t number;
+    std::unique_ptr<ClientConnection> connection;
   };
 
   // Who is at the door, as far as the socket or a proxy says.
   struct Caller {
+    std::size_t index;  // of the listener in the policy
+    std::uint64_t number;
     Endpoint peer;
     bool is_unknown = false;  // a proxy is there for somebody that it does not name
   };
 
   void accept(std::size_t index, Fd fd, const Endpoint& peer);
-  void welcome(std::size_t index, Fd fd, const Caller& caller, ConnectionGate::Pass pass);
-  ConnectionGate::Pass admit(const Endpoint& peer, bool is_proxy);
+  void welcome(const Caller& caller, Fd fd, ConnectionGate::Pass pass);
+  ConnectionGate::Pass admit(std::size_t index, const Endpoint& peer);
+  void shed(std::uint64_t number);
   void countRefusal(const ConnectionGate::Pass& pass);
   bool isTrustedProxy(const Endpoint& peer) const;
 
@@ -120,6 +124,9 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
   ProxyLobby lobby_;
   std::vector<Door> doors_;
   std::unordered_map<ClientConnection*, Visitor> connections_;
+  std::unordered_map<std::uint64_t, ClientConnection*>
+      numbers_;  // the same, as the gate knows them
+  std::uint64_t next_number_ = 0;
   Releases releases_{station_};
   std::function<void()> on_drained_;
   std::thread thread_;

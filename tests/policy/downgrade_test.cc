@@ -176,6 +176,22 @@ TEST_F(DowngradeTest, AListenerThatBelievesMoreProxiesIsWeaker) {
   EXPECT_THAT(weaker(one, with("")), IsEmpty());
 }
 
+TEST_F(DowngradeTest, AListenerThatDemandsLessOfClientsIsWeaker) {
+  folder_.write("pem", "x");
+  const auto with = [](const std::string& tls) {
+    return "listen: {address: \"127.0.0.1:0\", tls: {certificate: pem, key: pem" + tls +
+           "}}\nupstreams: {agent: {url: \"http://127.0.0.1:1\"}}\n"
+           "routes: [{name: hook, upstream: agent}]\n";
+  };
+  const std::string required = with(", client_ca: pem");
+  const std::string optional = with(", client_ca: pem, client_certificate: optional");
+  const auto told = ElementsAre(HasSubstr("listen[0].tls.client_certificate: demands less"));
+  EXPECT_THAT(weaker(required, optional), told);
+  EXPECT_THAT(weaker(required, with("")), told);
+  EXPECT_THAT(weaker(optional, with("")), told);
+  EXPECT_THAT(weaker(with(""), required), IsEmpty());
+}
+
 TEST_F(DowngradeTest, UpstreamsThatLoseTheirProofAreWeaker) {
   folder_.write("ca.pem", "x");
   const auto with = [](const std::string& upstream) {

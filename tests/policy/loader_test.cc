@@ -297,6 +297,46 @@ TEST_F(LoaderTest, NamesEachMistakeOfTheDocument) {
   }
 }
 
+TEST_F(LoaderTest, ReadsAndChecksWhatTlsOffers) {
+  folder_.write("cert.pem", "x");
+  folder_.write("ca.pem", "x");
+  const auto load = [&](const std::string& tls) {
+    return loadPolicyText(
+        "listen: {address: \"1.2.3.4:1\", tls: {certificate: cert.pem, key: cert.pem" + tls +
+            "}}\nupstreams: {agent: {url: \"http://127.0.0.1:1\"}}\n" + std::string(kRoute),
+        folder_.at("e.yaml"), tools());
+  };
+  const auto spec = [&](const std::string& tls) {
+    const auto result = load(tls);
+    EXPECT_THAT(result.errors, IsEmpty()) << tls;
+    return result.snapshot->server().listeners[0].tls;
+  };
+  EXPECT_EQ(spec("").hsts, "");
+  EXPECT_EQ(spec(", hsts: {}").hsts, "max-age=31536000");
+  EXPECT_EQ(spec(", hsts: {max_age: 730d, include_subdomains: true, preload: true}").hsts,
+            "max-age=63072000; includeSubDomains; preload");
+  EXPECT_TRUE(spec(", client_ca: ca.pem").requires_client_certificate);
+  EXPECT_FALSE(
+      spec(", client_ca: ca.pem, client_certificate: optional").requires_client_certificate);
+  EXPECT_EQ(spec(", client_ca: ca.pem, client_certificate: none").client_ca_file, "");
+  EXPECT_FALSE(spec(", tickets: {enabled: false}").tickets.is_enabled);
+  EXPECT_EQ(spec(", tickets: {rotation: 84h}").tickets.rotation, std::chrono::hours(84));
+  for (const auto& [tls, told] : std::vector<std::pair<std::string, std::string>>{
+           {", hsts: {preload: true}", "listen.tls.hsts.preload: needs `include_subdomains"},
+           {", hsts: {max_age: 364d, include_subdomains: true, preload: true}", "hsts.preload"},
+           {", client_certificate: required", "listen.tls.client_ca: required"},
+           {", client_ca: no.pem", "No such file"},
+           {", client_ca: ca.pem, client_certificate: yes", "expected `none`"},
+           {", tickets: {rotation: 59s}", "between `1m` and `84h`"},
+           {", tickets: {rotation: 85h}", "between `1m` and `84h`"},
+           {", tickets: {keys_file: cert.pem, rotation: 2h}", "rotated by whoever writes it"},
+           {", tickets: {key_file: cert.pem}", "did you mean `keys_file`"},
+           {", ocsp_file: no.der", "No such file"},
+       }) {
+    EXPECT_THAT(load(tls).errors, testing::Contains(HasSubstr(told))) << tls;
+  }
+}
+
 TEST_F(LoaderTest, ReadsWhoMayAnnounceClients) {
   const auto announcers = [&](const std::string& listen) {
     const auto result = loadPolicyText(

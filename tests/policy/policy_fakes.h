@@ -75,6 +75,7 @@ class FakeRegistry {
     add("host_guard", FilterRank::kHostGuard);
     add("method_path", FilterRank::kMethodPath);
     add("payload_cap", FilterRank::kPayloadCap);
+    add("mtls_identity", FilterRank::kCredentials);
     add("channel", FilterRank::kChannel);
     add("replay_window", FilterRank::kReplayWindow);
     add("event_types", FilterRank::kEventTypes);

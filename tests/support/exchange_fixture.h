@@ -35,6 +35,7 @@ struct RequestText {
   std::string body = {};
   std::string host = "bot.example.org";
   std::string address = "192.0.2.1";
+  std::string principal = {};               // of a verified certificate
   std::optional<BodyLength> declared = {};  // else what fits the body
 };
 
@@ -187,6 +188,7 @@ class Passage {
     exchange.started_wall = loop.clock().wallNow();
     exchange.client.address = IpAddress::parse(text.address).value();
     exchange.client.peer.ip = exchange.client.address;
+    exchange.client.principal = exchange.arena.copy(text.principal);
     request.method_token = arena.copy(text.method);
     request.method = methodOf(request.method_token);
     request.target.text = arena.copy(text.target);
