@@ -2,7 +2,8 @@
 // action_class {catalogue: FILE | rows: [{action, method, path, when, name}], otherwise: {GET:
 // read, "*": write}, deny: [actions]}: names what a request does. First matching row wins. Where a
 // row's conditions cannot be judged, because the body is no JSON, the request is refused: guessing
-// would let a sender choose its class by garbling the body.
+// would let a sender choose its class by garbling the body. A message of an inspected WebSocket has
+// the method `MESSAGE`, and its payload for a body.
 // Thread: any (immutable).
 #include <algorithm>
 #include <array>
@@ -49,13 +50,16 @@ class ActionClass final : public Filter {
   }
 
   FilterNeeds needs() const override {
-    return {.request_body = bodyFor(needs_body_), .on_release = true};
+    return {.request_body = bodyFor(needs_body_), .ws_messages = true, .on_release = true};
   }
   Outcome onRequestHead(Exchange& exchange, Services& services) const override {
     return needs_body_ ? Verdict::proceed() : judge(exchange, services);
   }
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
     return needs_body_ ? judge(exchange, services) : Verdict::proceed();
+  }
+  Outcome onMessage(Exchange& exchange, Services& services) const override {
+    return judge(exchange, services);
   }
 
  private:

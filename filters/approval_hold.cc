@@ -29,12 +29,17 @@ class ApprovalHold final : public Filter {
   };
   explicit ApprovalHold(Parts parts) : parts_(std::move(parts)) {}
 
-  FilterNeeds needs() const override { return {.request_body = FilterNeeds::Body::kWhole}; }
+  FilterNeeds needs() const override {
+    return {.request_body = FilterNeeds::Body::kWhole, .ws_messages = true};
+  }
 
+  // Nobody would be there to be answered when it is released.
+  Outcome onMessage(Exchange& exchange, Services&) const override {
+    return isWanted(exchange) ? cannotWait(exchange) : Verdict::proceed();
+  }
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
-    const bool is_listed = std::find(parts_.actions.begin(), parts_.actions.end(),
-                                     exchange.facts.action) != parts_.actions.end();
-    if (!is_listed && !exchange.hold_wish) return Verdict::proceed();
+    if (!isWanted(exchange)) return Verdict::proceed();
+    if (exchange.request.wants_upgrade) return cannotWait(exchange);
     const HoldTerms terms = termsOf(exchange);
     if (exchange.is_shadow) {
       exchange.hold_wish.reset();  // answered: it would have been held
@@ -50,6 +55,17 @@ class ApprovalHold final : public Filter {
   }
 
  private:
+  bool isWanted(const Exchange& exchange) const {
+    return exchange.hold_wish || std::find(parts_.actions.begin(), parts_.actions.end(),
+                                           exchange.facts.action) != parts_.actions.end();
+  }
+  // A message, or a request to upgrade, is refused where another request would be held.
+  Verdict cannotWait(Exchange& exchange) const {
+    const HoldTerms terms = termsOf(exchange);
+    exchange.hold_wish.reset();
+    return Verdict::deny(Reason::kActionDenied, "needs an approval, and cannot wait for it")
+        .byRule(terms.rule);
+  }
   // Views live in the exchange, the rule set or here.
   HoldTerms termsOf(const Exchange& exchange) const {
     if (!exchange.hold_wish) return {parts_.ttl, exchange.decision.rule, exchange.facts.action};

@@ -46,18 +46,27 @@ class LuaRules final : public Filter {
       : rules_(std::move(rules)), needs_body_(needs_body) {}
 
   FilterNeeds needs() const override {
-    return {.request_body = bodyFor(needs_body_), .on_release = true};
+    const bool sees_messages = rules_->judgesMessages();
+    return {.request_body = bodyFor(needs_body_),
+            .ws_messages = sees_messages,
+            .ws_answers = sees_messages,
+            .on_release = true};
+  }
+
+  Outcome onMessage(Exchange& exchange, Services& services) const override {
+    Result<RuleVerdict> verdict = evaluate(exchange, services);
+    if (!verdict) return std::move(verdict).error();
+    if (verdict->kind == RuleVerdict::Kind::kAllow) return Verdict::proceed();
+    const bool is_hold = verdict->kind == RuleVerdict::Kind::kHold;
+    const std::string_view why = is_hold ? ", which a message cannot wait for" : "";
+    return Verdict::deny(Reason::kRuleDenied, std::string(verdict->reason).append(why))
+        .byRule(verdict->rule);
   }
 
   // On the body even where none is needed: facts are complete only now.
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
-    RuleEngine& engine = services.rules.engineFor(rules_);
-    CounterMemory memory(exchange, services);
-    Result<RuleVerdict> verdict = engine.evaluate(exchange, services.json, &memory);
-    if (!verdict) {
-      exchange.failed_rule = engine.failedRule();
-      return std::move(verdict).error();
-    }
+    Result<RuleVerdict> verdict = evaluate(exchange, services);
+    if (!verdict) return std::move(verdict).error();
     switch (verdict->kind) {
       case RuleVerdict::Kind::kAllow:
         return Verdict::proceed();
@@ -74,6 +83,14 @@ class LuaRules final : public Filter {
   }
 
  private:
+  Result<RuleVerdict> evaluate(Exchange& exchange, Services& services) const {
+    RuleEngine& engine = services.rules.engineFor(rules_);
+    CounterMemory memory(exchange, services);
+    Result<RuleVerdict> verdict = engine.evaluate(exchange, services.json, &memory);
+    if (!verdict) exchange.failed_rule = engine.failedRule();
+    return verdict;
+  }
+
   const std::shared_ptr<const RuleSet> rules_;
   const bool needs_body_;
 };

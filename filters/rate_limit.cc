@@ -37,7 +37,8 @@ struct Limit {
 
 class RateLimit final : public Filter {
  public:
-  explicit RateLimit(std::vector<Limit> limits) : limits_(std::move(limits)) {
+  RateLimit(std::vector<Limit> limits, bool counts_messages)
+      : limits_(std::move(limits)), counts_messages_(counts_messages) {
     for (const Limit& limit : limits_) {
       for (const ValueSource& part : limit.parts) {
         needs_body_ |= part.needsBody();
@@ -46,13 +47,19 @@ class RateLimit final : public Filter {
     }
   }
 
-  FilterNeeds needs() const override { return {.request_body = bodyFor(needs_body_)}; }
+  FilterNeeds needs() const override {
+    return {.request_body = bodyFor(needs_body_), .ws_messages = counts_messages_};
+  }
 
   Outcome onRequestHead(Exchange& exchange, Services& services) const override {
     return is_in_head_ ? judge(exchange, services) : Verdict::proceed();
   }
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
     return is_in_head_ ? Verdict::proceed() : judge(exchange, services);
+  }
+  // Each message that a client sends is a request.
+  Outcome onMessage(Exchange& exchange, Services& services) const override {
+    return judge(exchange, services);
   }
   void onResponseHead(Exchange& exchange, ResponseHead& head) const override {
     if (exchange.rate_report) addRateFields(*exchange.rate_report, exchange.arena, head.headers);
@@ -71,6 +78,7 @@ class RateLimit final : public Filter {
   void pay(const Limit& limit, const RateResult& result, Exchange& exchange) const;
 
   const std::vector<Limit> limits_;
+  const bool counts_messages_;
   bool needs_body_ = false;  // const after construction
   bool is_in_head_ = true;   // const after construction
 };
@@ -233,7 +241,7 @@ static_assert(limits::kRateLimitsMax == 8, "the message above says so");
 std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& build) {
   std::vector<Limit> limits = readLimits(config, build);
   config.finish();
-  return std::make_unique<RateLimit>(std::move(limits));
+  return std::make_unique<RateLimit>(std::move(limits), /*counts_messages=*/true);
 }
 
 // The same before everything else: only what the transport itself knows may be a key there.
@@ -247,7 +255,7 @@ std::unique_ptr<const Filter> makeSourceBudget(ConfigReader& config, const Filte
     }
   }
   config.finish();
-  return std::make_unique<RateLimit>(std::move(limits));
+  return std::make_unique<RateLimit>(std::move(limits), /*counts_messages=*/false);
 }
 
 }  // namespace

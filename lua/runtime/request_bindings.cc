@@ -367,6 +367,33 @@ constexpr std::array kRequestFields = {
                  [](lua_State* raw, RuleCall& call) { pushKnown(raw, call.exchange.request_id); }},
 };
 
+// What a message has besides.
+constexpr std::array kMessageFields = {
+    RequestField{"text",
+                 [](lua_State* raw, RuleCall& call) {
+                   if (!call.exchange.message->is_text) return lua_pushnil(raw);
+                   pushText(raw, call.exchange.body.view());
+                 }},
+    RequestField{"direction",
+                 [](lua_State* raw, RuleCall& call) {
+                   const bool is_out =
+                       call.exchange.message->direction == MessageFacts::Direction::kToClient;
+                   pushText(raw, is_out ? "to_client" : "to_upstream");
+                 }},
+    RequestField{"size",
+                 [](lua_State* raw, RuleCall& call) {
+                   lua_pushinteger(raw, static_cast<lua_Integer>(call.exchange.body.size()));
+                 }},
+    RequestField{"is_text",
+                 [](lua_State* raw, RuleCall& call) {
+                   lua_pushboolean(raw, call.exchange.message->is_text);
+                 }},
+    RequestField{"number",
+                 [](lua_State* raw, RuleCall& call) {
+                   lua_pushinteger(raw, static_cast<lua_Integer>(call.exchange.message->number));
+                 }},
+};
+
 int requestIndex(lua_State* raw) {
   RuleCall& call = callOf(raw);
   const std::string_view key = keyOf(raw);
@@ -376,7 +403,14 @@ int requestIndex(lua_State* raw) {
       return 1;
     }
   }
-  return refuseField(raw, "request");
+  if (!call.exchange.message) return refuseField(raw, "request");
+  for (const RequestField& field : kMessageFields) {
+    if (field.name == key) {
+      field.push(raw, call);
+      return 1;
+    }
+  }
+  return refuseField(raw, "message");
 }
 
 void registerMeta(lua_State* raw, const char* name, const char& key, lua_CFunction index) {

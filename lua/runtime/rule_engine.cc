@@ -50,6 +50,7 @@ Result<RuleVerdict> RuleEngine::evaluate(Exchange& exchange, JsonPool& json, Rul
 Result<RuleVerdict> RuleEngine::runAll(Exchange& exchange) {
   RuleVerdict first_hold;
   for (std::size_t i = 0; i < rules_.ids().size(); ++i) {
+    if (entryOf(i, exchange) <= 0) continue;  // it has nothing to say of these
     Result<RuleVerdict> verdict = runWatched(i, exchange);
     if (!verdict) {
       failed_ = rules_.ids()[i];
@@ -61,6 +62,11 @@ Result<RuleVerdict> RuleEngine::runAll(Exchange& exchange) {
     }
   }
   return first_hold;
+}
+
+int RuleEngine::entryOf(std::size_t index, const Exchange& exchange) const {
+  const RuleProgram::Rule& rule = program_->rules()[index];
+  return exchange.message ? rule.on_message : rule.check;
 }
 
 Result<RuleVerdict> RuleEngine::runWatched(std::size_t index, Exchange& exchange) {
@@ -91,7 +97,7 @@ Result<RuleVerdict> RuleEngine::runWatched(std::size_t index, Exchange& exchange
 Result<RuleVerdict> RuleEngine::run(std::size_t index, Exchange& exchange) {
   LuaState& state = program_->state();
   lua_State* const raw = state.raw();
-  lua_rawgeti(raw, LUA_REGISTRYINDEX, program_->rules()[index].check);
+  lua_rawgeti(raw, LUA_REGISTRYINDEX, entryOf(index, exchange));
   lua_pushvalue(raw, 1);
   state.rule_call->rule = rules_.ids()[index];
   state.rule_call->memory_uses = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the rules of one set on requests: every rule in order, the first deny wins, then the first
-// hold, else allow. Whatever goes wrong in a rule is an error, never an allow.
+// Runs the rules of one set on requests and on messages: every rule in order, the first deny wins,
+// then the first hold, else allow. Whatever goes wrong in a rule is an error, never an allow.
 // Thread: one loop (each worker has its own).
 #pragma once
 
@@ -54,6 +54,8 @@ class RuleEngine {
 
  private:
   Result<RuleVerdict> runAll(Exchange& exchange);
+  // The function that judges it, in the registry; not positive where the rule has none.
+  int entryOf(std::size_t index, const Exchange& exchange) const;
   Result<RuleVerdict> runWatched(std::size_t index, Exchange& exchange);
   Result<RuleVerdict> run(std::size_t index, Exchange& exchange);
   void account(std::size_t index, const LuaState::Usage& usage, const Result<RuleVerdict>& verdict);

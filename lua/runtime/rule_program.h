@@ -16,7 +16,9 @@ class RuleProgram {
  public:
   struct Rule {
     std::string id;
-    int check = LUA_NOREF;  // of the function, in the registry
+    // Functions, in the registry; not positive where the rule has none.
+    int check = LUA_NOREF;       // of requests
+    int on_message = LUA_NOREF;  // of messages of inspected WebSockets
   };
 
   // Loads every source; the errors of all of them are told, a line each (kRuleFailed).

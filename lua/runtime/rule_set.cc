@@ -97,7 +97,10 @@ Result<std::shared_ptr<const RuleSet>> RuleSet::fromSources(std::vector<RuleSour
   TRY_ASSIGN(const auto program, RuleProgram::compile(sources, clock));
   // make_shared cannot reach the private constructor.
   std::shared_ptr<RuleSet> rules(new RuleSet);
-  for (const RuleProgram::Rule& rule : program->rules()) rules->ids_.push_back(rule.id);
+  for (const RuleProgram::Rule& rule : program->rules()) {
+    rules->ids_.push_back(rule.id);
+    rules->judges_messages_ |= rule.on_message > 0;
+  }
   for (const RuleSource& source : sources) {
     rules->identities_.push_back(identityOf(source, budgets));
   }

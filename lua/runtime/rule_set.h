@@ -37,6 +37,8 @@ class RuleSet {
   const std::vector<std::string>& ids() const { return ids_; }
   // Of each rule: what tells it from every other one, and from itself before a change.
   const std::vector<std::string>& identities() const { return identities_; }
+  // Some rule judges messages of WebSockets.
+  bool judgesMessages() const { return judges_messages_; }
   const RuleBudgets& budgets() const { return budgets_; }
   const RuleQuarantine& quarantine() const { return quarantine_; }
   // SHA-256 over names and texts, in lower-case hexadecimal.
@@ -51,6 +53,7 @@ class RuleSet {
   RuleBudgets budgets_;
   RuleQuarantine quarantine_;
   std::string hash_;
+  bool judges_messages_ = false;
 };
 
 // The files of `directory` for which `wanted` is true, sorted by name, within the limits of rule

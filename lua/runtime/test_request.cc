@@ -99,6 +99,22 @@ void fillFacts(lua_State* raw, Exchange& exchange) {
   lua_pop(raw, 1);
 }
 
+void fillMessage(lua_State* raw, Exchange& exchange) {
+  const int message = pushTable(raw, "message");
+  MessageFacts facts;
+  pushField(raw, message, "direction");
+  const std::string_view direction = keepTop(raw, exchange, "direction");
+  if (direction != "to_client" && direction != "to_upstream") {
+    luaL_error(raw, "`direction` is \"to_upstream\" or \"to_client\"");
+  }
+  if (direction == "to_client") facts.direction = MessageFacts::Direction::kToClient;
+  pushField(raw, message, "is_text");
+  facts.is_text = lua_toboolean(raw, -1) != 0;
+  facts.number = 1;
+  exchange.message = facts;
+  lua_pop(raw, 3);
+}
+
 void setText(lua_State* raw, const char* name, std::string_view text) {
   lua_pushlstring(raw, text.data(), text.size());
   lua_setfield(raw, -2, name);
@@ -135,6 +151,7 @@ void fillExchange(lua_State* raw, Exchange& exchange) {
   exchange.body.append(body);
   exchange.is_body_complete = true;
   request.body = body.empty() ? BodyLength::none() : BodyLength::known(body.size());
+  if (takeFlag(raw, "is_message")) fillMessage(raw, exchange);
   fillFacts(raw, exchange);
   exchange.request_id = takeText(raw, exchange, "id");
   const auto address = IpAddress::parse(takeText(raw, exchange, "ip"));

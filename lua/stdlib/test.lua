@@ -103,7 +103,9 @@ end
 
 local fields = match.set {
   "method", "path", "query", "host", "headers", "json", "body", "facts", "client", "time", "id",
+  "message",
 }
+local message_fields = match.set { "direction", "text", "json", "is_text" }
 local client_fields = match.set { "ip", "peer_ip", "tls", "trusted" }
 
 -- What the engine answers: { verdict, rule, reason, ttl, error, facts, tags }.
@@ -115,14 +117,23 @@ function test.check(request)
   for field in pairs(client) do
     if not client_fields[field] then error("`client` has no field `" .. tostring(field) .. "`", 2) end
   end
+  local message = request.message or {}
+  for field in pairs(message) do
+    if not message_fields[field] then error("`message` has no field `" .. tostring(field) .. "`", 2) end
+  end
+  local body = request.body or message.text
+  local value = request.json
+  if value == nil then value = message.json end
   local ip = client.ip or "192.0.2.1"
   return evaluate {
-    method = request.method or "POST",
+    method = request.method or (request.message and "MESSAGE" or "POST"),
     path = request.path or "/",
     query = request.query or "",
     host = request.host or "bot.example",
     headers = request.headers or {},
-    body = request.body or (request.json ~= nil and encode(request.json)) or "",
+    body = body or (value ~= nil and encode(value)) or "",
+    is_message = request.message ~= nil,
+    message = { direction = message.direction or "to_upstream", is_text = message.is_text ~= false },
     facts = request.facts or {},
     id = request.id or "test",
     ip = ip,

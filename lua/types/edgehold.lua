@@ -7,7 +7,8 @@
 ---@class Rule
 ---@field id string 1 to 64 of a-z, 0-9 and _; unique in the folder
 ---@field phase? "request"
----@field check fun(request: Request): Answer
+---@field check? fun(request: Request): Answer
+---@field on_message? fun(message: Message): Answer of inspected WebSockets; a rule has one of the two, or both
 
 ---@class Verdict
 ---@alias Answer nil|true|"allow"|Verdict
@@ -27,6 +28,15 @@
 ---@field body_size integer bytes of the collected body
 ---@field json Json|string|number|boolean|nil the body; nil without one; refuses what is no acceptable JSON, unless the rule asked json_error before
 ---@field json_error string|nil why `json` is nil although there is a body
+
+---One message of an inspected WebSocket, with all that is known of the request that opened it; its
+---`method` is "MESSAGE", its `json` the payload. `hold` denies: a message cannot wait.
+---@class Message: Request
+---@field direction "to_upstream"|"to_client"
+---@field text string|nil the payload; nil when it is binary
+---@field is_text boolean
+---@field size integer bytes of the payload
+---@field number integer from 1, in its direction
 
 ---Fields by name in any case; repeated ones joined by ", ".
 ---@class Headers
@@ -194,6 +204,7 @@ function time.is_weekend(moment) end
 ---@field body? string instead of `json`
 ---@field facts? table<string, string|integer>
 ---@field client? { ip?: string, peer_ip?: string, tls?: boolean, trusted?: boolean }
+---@field message? { direction?: "to_upstream"|"to_client", text?: string, json?: any, is_text?: boolean } a message, for `on_message`
 ---@field time? string|integer "2024-05-01T22:30:00Z" or Unix seconds; else what test.at set
 ---@field id? string
 

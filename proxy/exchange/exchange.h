@@ -21,6 +21,7 @@
 #include "proxy/exchange/decision.h"
 #include "proxy/exchange/facts.h"
 #include "proxy/exchange/verdict.h"
+#include "proxy/exchange/websocket_facts.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
@@ -108,6 +109,9 @@ class Exchange {
   // The filter that is asked now is in shadow mode: what it says is only recorded, so it must not
   // claim, hold, name an action or set a wish. The chain walk sets it before every hook.
   bool is_shadow = false;
+
+  std::optional<MessageFacts> message;       // it is one message of an inspected WebSocket
+  std::optional<WebSocketReport> websocket;  // it became one
 
   // What was learned, and what became of it.
   Facts facts;

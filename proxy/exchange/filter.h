@@ -19,11 +19,15 @@ struct FilterNeeds {
   Body request_body = Body::kNone;
   Body response_body = Body::kNone;
   bool sse_events = false;
-  bool ws_messages = false;
+  bool ws_messages = false;  // what clients ask on inspected WebSockets
+  bool ws_answers = false;   // what upstreams say on them
   // The filter is asked again when an approved hold is released (law 4). Filters that count, claim
   // or check freshness are not: they have had their say.
   bool on_release = false;
 
+  bool wantsMessage(MessageFacts::Direction direction) const {
+    return direction == MessageFacts::Direction::kToUpstream ? ws_messages : ws_answers;
+  }
   FilterNeeds& operator|=(const FilterNeeds& other);
 };
 
@@ -45,6 +49,12 @@ class Filter {
   // exchange.body is whole if any filter of the route needs it so; else nothing of it has been
   // read.
   virtual Outcome onRequestBody(Exchange& /*exchange*/, Services& /*services*/) const {
+    return Verdict::proceed();
+  }
+  // One message of an inspected WebSocket (needs().ws_messages, ws_answers): exchange.message says
+  // which, exchange.body is its payload, head and facts are those of the request that opened the
+  // socket. A message that waits for its verdict stops the data behind it in its direction.
+  virtual Outcome onMessage(Exchange& /*exchange*/, Services& /*services*/) const {
     return Verdict::proceed();
   }
   // The upstream's head, before it is sent on; fields may be changed. Not for our own replies.

@@ -39,6 +39,7 @@ FilterNeeds& FilterNeeds::operator|=(const FilterNeeds& other) {
   response_body = std::max(response_body, other.response_body);
   sse_events |= other.sse_events;
   ws_messages |= other.ws_messages;
+  ws_answers |= other.ws_answers;
   on_release |= other.on_release;
   return *this;
 }
@@ -60,6 +61,8 @@ ChainWalk::~ChainWalk() = default;
 void ChainWalk::requestHead(Done done) { begin(Phase::kHead, std::move(done)); }
 
 void ChainWalk::requestBody(Done done) { begin(Phase::kBody, std::move(done)); }
+
+void ChainWalk::message(Done done) { begin(Phase::kMessage, std::move(done)); }
 
 void ChainWalk::begin(Phase phase, Done done) {
   CHECK(done_ == nullptr) << "one phase at a time";
@@ -91,7 +94,7 @@ void ChainWalk::advance() {
 
 // Somebody asked for a hold and nobody held: passing would be more than the rule allowed.
 std::optional<Verdict> ChainWalk::unheldWish() {
-  if (phase_ != Phase::kBody || exchange_.is_release || !exchange_.hold_wish) return std::nullopt;
+  if (phase_ == Phase::kHead || exchange_.is_release || !exchange_.hold_wish) return std::nullopt;
   Verdict verdict = Verdict::deny(Reason::kRuleDenied, "a hold was asked for, the route holds none")
                         .byRule(exchange_.hold_wish->rule);
   decide(verdict, Decision::Kind::kDeny, {});
@@ -100,8 +103,15 @@ std::optional<Verdict> ChainWalk::unheldWish() {
 
 Outcome ChainWalk::ask(const ChainEntry& entry) {
   exchange_.is_shadow = entry.mode == FilterMode::kShadow;
-  return phase_ == Phase::kHead ? entry.filter->onRequestHead(exchange_, services_)
-                                : entry.filter->onRequestBody(exchange_, services_);
+  switch (phase_) {
+    case Phase::kHead:
+      return entry.filter->onRequestHead(exchange_, services_);
+    case Phase::kBody:
+      return entry.filter->onRequestBody(exchange_, services_);
+    case Phase::kMessage:
+      return entry.filter->onMessage(exchange_, services_);
+  }
+  return Error{Reason::kInternalError, "no such phase"};
 }
 
 bool ChainWalk::apply(const ChainEntry& entry, Result<Verdict> result) {
@@ -227,6 +237,7 @@ void ChainWalk::decide(const Verdict& verdict, Decision::Kind kind, std::string_
 }
 
 bool ChainWalk::isSkipped(const ChainEntry& entry) const {
+  if (exchange_.message) return !entry.needs.wantsMessage(exchange_.message->direction);
   return exchange_.is_release && !entry.needs.on_release;
 }
 

@@ -60,6 +60,8 @@ class ChainWalk {
   // Run a phase. `done` may be called before these return. One phase at a time.
   void requestHead(Done done);
   void requestBody(Done done);
+  // The only phase of an exchange that is a message.
+  void message(Done done);
   // Synchronous phases. A piece of the request body, counted in the decision before.
   std::optional<Verdict> chunk(std::string_view chunk);
   // The upstream's head. Shadows are not asked: a changed field would be an effect.
@@ -68,7 +70,7 @@ class ChainWalk {
   void finished();
 
  private:
-  enum class Phase : std::uint8_t { kHead, kBody };
+  enum class Phase : std::uint8_t { kHead, kBody, kMessage };
 
   void begin(Phase phase, Done done);
   // Asks entry after entry until one must be waited for, one ends the phase, or none is left.

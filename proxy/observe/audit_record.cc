@@ -216,6 +216,8 @@ AuditRecord auditRecordOf(const Exchange& exchange) {
   record.upstream_time = decision.upstream_time;
   record.total_time = decision.total_time;
   record.tags = &facts.tags;
+  record.websocket = exchange.websocket;
+  record.message = exchange.message;
   return record;
 }
 
@@ -307,6 +309,29 @@ void AuditFormat::appendWhy(std::string& out, const AuditRecord& record) {
   why.close();
 }
 
+void AuditFormat::appendWebSocket(std::string& out, const WebSocketReport& socket) {
+  constexpr std::array<std::string_view, 4> kEnders = {"", "client", "upstream", "edgehold"};
+  Members members(out);
+  if (socket.is_inspected) {
+    members.number("\"messages_in\":", socket.messages_in);
+    members.number("\"messages_out\":", socket.messages_out);
+    members.number("\"messages_denied\":", socket.messages_denied);
+  }
+  if (socket.close_code != 0) members.number("\"close_code\":", socket.close_code);
+  members.text("\"ended_by\":", kEnders[static_cast<std::size_t>(socket.ender)]);
+  members.close();
+}
+
+void AuditFormat::appendMessage(std::string& out, const MessageFacts& message) {
+  const bool is_request = message.direction == MessageFacts::Direction::kToUpstream;
+  Members members(out);
+  members.text("\"socket\":", message.socket_id);
+  members.number("\"number\":", message.number);
+  members.text("\"direction\":", is_request ? "to_upstream" : "to_client");
+  members.text("\"type\":", message.is_text ? "text" : "binary");
+  members.close();
+}
+
 // The closed list that is always there, whatever leads. decision and reason are among it, so that a
 // record without `why` still tells what became of the exchange.
 void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
@@ -318,6 +343,8 @@ void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
   rest.number("\"status\":", record.status);
   if (record.upstream_status != 0) {
     rest.number("\"upstream_status\":", record.upstream_status);
+  } else if (record.message && record.was_forwarded) {
+    rest.text("\"upstream\":", "sent");
   } else if (record.was_forwarded) {
     rest.text("\"upstream\":", "begun");  // a part of it was sent, and no answer came
   }
@@ -331,6 +358,14 @@ void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
   if (record.tags != nullptr && !record.tags->empty()) {
     rest.key("\"tags\":");
     appendTags(out, *record.tags);
+  }
+  if (record.websocket) {
+    rest.key("\"websocket\":");
+    appendWebSocket(out, *record.websocket);
+  }
+  if (record.message) {
+    rest.key("\"message\":");
+    appendMessage(out, *record.message);
   }
   rest.text("\"trace_id\":", record.trace_id);
 }

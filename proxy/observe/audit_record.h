@@ -14,6 +14,7 @@
 #include "proxy/base/reason.h"
 #include "proxy/exchange/decision.h"
 #include "proxy/exchange/facts.h"
+#include "proxy/exchange/websocket_facts.h"
 #include "proxy/observe/civil_time.h"
 
 namespace edgehold {
@@ -58,6 +59,8 @@ struct AuditRecord {
   Duration upstream_time{};
   Duration total_time{};
   const std::vector<std::pair<std::string_view, std::string_view>>* tags = nullptr;
+  std::optional<WebSocketReport> websocket;  // it became one
+  std::optional<MessageFacts> message;       // it is one message of one
 };
 
 // What an operator did, or was refused: a line of the same file and form, whose decision is
@@ -95,6 +98,8 @@ class AuditFormat {
   void appendWho(std::string& out, const AuditRecord& record);
   void appendWhat(std::string& out, const AuditRecord& record);
   static void appendWhy(std::string& out, const AuditRecord& record);
+  static void appendWebSocket(std::string& out, const WebSocketReport& socket);
+  static void appendMessage(std::string& out, const MessageFacts& message);
   static void appendRest(std::string& out, const AuditRecord& record);
 
   std::vector<Lead> leads_;

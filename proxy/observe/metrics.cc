@@ -18,16 +18,27 @@ void WorkerMetrics::exchangeDone(std::string_view route, const Decision& decisio
   const auto kind = static_cast<std::size_t>(decision.kind);
   const auto reason = static_cast<std::size_t>(decision.reason);
   routes_.at(route_cache_.slotOf(route)).decisions[kind][reason].add();
+  countFilters(decision);
+  policy_time.observe(decision.policy_time);
+  if (decision.upstream_status != 0) upstream_time.observe(decision.upstream_time);
+  total_time.observe(decision.total_time);
+}
+
+void WorkerMetrics::messageDone(MessageFacts::Direction direction, const Decision& decision) {
+  const bool is_refused = decision.kind != Decision::Kind::kAllow;
+  websocket_messages[static_cast<std::size_t>(direction)][is_refused ? 1 : 0].add();
+  countFilters(decision);
+}
+
+void WorkerMetrics::countFilters(const Decision& decision) {
   if (!decision.filter.empty()) {
+    const auto reason = static_cast<std::size_t>(decision.reason);
     filters_.at(filter_cache_.slotOf(decision.filter)).decided[reason].add();
   }
   for (const ShadowVerdict& shadow : decision.shadows) {
     FilterSeries& series = filters_.at(filter_cache_.slotOf(shadow.filter));
     series.shadowed[static_cast<std::size_t>(shadow.reason)].add();
   }
-  policy_time.observe(decision.policy_time);
-  if (decision.upstream_status != 0) upstream_time.observe(decision.upstream_time);
-  total_time.observe(decision.total_time);
 }
 
 void WorkerMetrics::rulesRan(std::string_view rule, const RuleRun& run) {

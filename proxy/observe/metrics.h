@@ -19,6 +19,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/reason.h"
 #include "proxy/exchange/decision.h"
+#include "proxy/exchange/websocket_facts.h"
 #include "proxy/http/http2_budget.h"
 #include "proxy/net/proxy_fault.h"
 #include "proxy/observe/exposition.h"
@@ -72,6 +73,11 @@ class alignas(kCacheLineBytes) WorkerMetrics {
 
   // An exchange is over. `route`: its name, empty when none matched.
   void exchangeDone(std::string_view route, const Decision& decision);
+  // A message of an inspected WebSocket was decided, or passed where nobody asks.
+  void messageDone(MessageFacts::Direction direction, const Decision& decision);
+  void messagePassed(MessageFacts::Direction direction) {
+    websocket_messages[static_cast<std::size_t>(direction)][0].add();
+  }
   // What the calls of a rule came to since the last time.
   struct RuleRun {
     std::uint64_t calls = 0;
@@ -99,6 +105,8 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   GaugeCell websockets_open;
   std::array<CounterCell, kProxyFaultCount> proxy_faults;
   void proxyFault(ProxyFault fault) { proxy_faults[static_cast<std::size_t>(fault)].add(); }
+  // By direction; passed and refused.
+  std::array<std::array<CounterCell, 2>, 2> websocket_messages;
   CounterCell tls_handshakes;
   CounterCell tls_handshake_failures;
   CounterCell tls_abuses;        // closed for records without content
@@ -116,6 +124,8 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   DurationHistogram turn_time;  // how long one loop turn kept the others waiting
 
  private:
+  void countFilters(const Decision& decision);
+
   friend class MetricsRegistry;
   SeriesTable<RouteSeries, limits::kMetricRoutesMax> routes_;
   SeriesTable<FilterSeries, limits::kMetricFiltersMax> filters_;

@@ -64,6 +64,18 @@ void MetricsRegistry::renderExchanges(Exposition& out) const {
   out.sample(sum(&WorkerMetrics::exchanges_open));
   out.family("edgehold_websockets_open", Type::kGauge, "WebSockets that are open.");
   out.sample(sum(&WorkerMetrics::websockets_open));
+  out.family("edgehold_websocket_messages_total", Type::kCounter,
+             "Messages of inspected WebSockets, by direction and decision.");
+  for (std::size_t direction = 0; direction < 2; ++direction) {
+    for (std::size_t refused = 0; refused < 2; ++refused) {
+      std::uint64_t total = 0;
+      for (const auto& worker : workers_) {
+        total += worker->websocket_messages[direction][refused].value();
+      }
+      out.sample(total, {{"direction", direction == 0 ? "to_upstream" : "to_client"},
+                         {"decision", refused == 0 ? "allow" : "deny"}});
+    }
+  }
 }
 
 void MetricsRegistry::renderFilters(Exposition& out) const {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/base/config_units.h"
 #include "proxy/base/limits.h"
 #include "proxy/policy/schema.h"
 
@@ -33,6 +34,10 @@ void readInspection(ConfigReader& reader, WebSocketSpec& spec) {
   spec.first_message_bytes_max =
       reader.bytes("message_bytes_unauthenticated",
                    is_openclaw ? limits::kWebSocketMessageBytesFirst : 0, kMost);
+  if (is_openclaw && spec.message_bytes_max > limits::kJsonBytesMax) {
+    reader.reject("message_bytes", "`protocol: openclaw` reads JSON: at most `" +
+                                       formatByteCount(limits::kJsonBytesMax) + "`");
+  }
   // The gateway reads JSON out of binary messages as well, past whoever looks at text only.
   spec.allows_binary =
       reader.choice<bool>("binary", !is_openclaw, {{"allow", true}, {"refuse", false}});

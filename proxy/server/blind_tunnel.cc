@@ -43,17 +43,39 @@ void BlindTunnel::onUpstreamBytes(ByteView bytes) {
   ends_.upstream.pauseResponse(true);
 }
 
+void BlindTunnel::onUpstreamEnd() {
+  noteEnder(SocketEnder::kUpstream);
+  owner_.onTunnelOver({});
+}
+
+void BlindTunnel::onUpstreamLost(Error error) {
+  noteEnder(SocketEnder::kUpstream);
+  owner_.onTunnelOver({Decision::Kind::kError, error.reason, std::move(error.message), false});
+}
+
+void BlindTunnel::onClientEnd() {
+  noteEnder(SocketEnder::kClient);
+  ends_.upstream.sendEnd();
+}
+
+void BlindTunnel::noteEnder(SocketEnder ender) {
+  WebSocketReport& report = *ends_.exchange.websocket;
+  if (report.ender == SocketEnder::kNobody) report.ender = ender;
+}
+
 void BlindTunnel::onClientDrained() {
   if (std::exchange(is_upstream_paused_, false)) ends_.upstream.pauseResponse(false);
 }
 
 Tunnel::End BlindTunnel::onClientGone(Reason reason) {
+  noteEnder(reason == Reason::kClientClosed ? SocketEnder::kClient : SocketEnder::kEdgehold);
   // A WebSocket ends by its own words, then somebody closes: who does is no failure.
   if (reason == Reason::kClientClosed) return {};
   return {Decision::Kind::kError, reason, {}, false};
 }
 
 void BlindTunnel::onDeadline() {
+  noteEnder(SocketEnder::kEdgehold);
   owner_.onTunnelOver({Decision::Kind::kError, Reason::kIdleTimeout, {}, false});
 }
 

@@ -16,10 +16,11 @@ class BlindTunnel final : public Tunnel {
 
   void begin() override;
   void onClientBytes(ByteView bytes) override;
-  void onClientEnd() override { ends_.upstream.sendEnd(); }
+  void onClientEnd() override;
   void onClientDrained() override;
   void onUpstreamBytes(ByteView bytes) override;
-  void onUpstreamEnd() override { owner_.onTunnelOver({}); }
+  void onUpstreamEnd() override;
+  void onUpstreamLost(Error error) override;
   void onUpstreamDrained() override { refill(); }
   // Nobody can be asked in words that are not known; the server's deadline cuts it.
   void drain() override {}
@@ -29,6 +30,7 @@ class BlindTunnel final : public Tunnel {
 
  private:
   void refill();
+  void noteEnder(SocketEnder ender);
 
   const Ends ends_;
   Owner& owner_;

@@ -92,7 +92,6 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     codec().sendHead(id_, head, for_head);
     connection_.owes_record_ = true;  // a claim, if not a record yet
     if (head.status < 400) connection_.needs_record_ = true;
-    connection_.is_deadline_new_ |= driver_.isTunnel();
     connection_.flushLater();
   }
   void sendBody(ByteView chunk) override {
@@ -110,6 +109,14 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
   // Many streams share what a connection may hold.
   std::size_t queuedBytes() override {
     return codec().queuedBytes(id_) * (codec().isMultiplexed() ? kStreamsShare : 1);
+  }
+  void noteDeadline() override {
+    connection_.is_deadline_new_ = true;
+    connection_.flushLater();
+  }
+  void awaitRecord() override {
+    connection_.owes_record_ = connection_.needs_record_ = true;
+    connection_.flushLater();
   }
   void onExchangeDone(const Decision& decision) override {
     // While nothing can be recorded this is the one thing that is said: nothing was done.
@@ -519,7 +526,8 @@ void ClientConnection::onDeadline() {
   });
   if (late != streams_.end()) {
     (*late)->driver().onDeadline();
-    wait_ = Wait::kNone;  // another wait begins
+    is_deadline_new_ = true;  // a tunnel that was silent may have been asked
+    wait_ = Wait::kNone;      // another wait begins
     return flushLater();
   }
   if (now < wait_until_) return armDeadline();  // the exchange got more time meanwhile

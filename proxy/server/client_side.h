@@ -24,6 +24,11 @@ class ClientSide {
   virtual void abort() = 0;
   // Output that the peer has not taken yet.
   virtual std::size_t queuedBytes() = 0;
+  // A decision was recorded in this turn; what is sent from now on tells of it, and does not leave
+  // without the record.
+  virtual void awaitRecord() = 0;
+  // The exchange must be over sooner than it was: its deadline is to be asked again.
+  virtual void noteDeadline() = 0;
   // The decision is recorded and the driver idle. It may begin again or be destroyed, but only
   // when this call and those above it have returned.
   virtual void onExchangeDone(const Decision& decision) = 0;

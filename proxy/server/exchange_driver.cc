@@ -10,6 +10,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/hop_by_hop.h"
+#include "proxy/server/decision_kind.h"
 #include "proxy/server/forwarding.h"
 #include "proxy/server/reply.h"
 #include "proxy/server/status_page.h"
@@ -19,20 +20,6 @@ namespace {
 
 // How much of a streamed request body is under way at once, client to upstream.
 constexpr std::size_t kBodyWindow = 64 * 1024;
-
-Decision::Kind kindOf(Reason reason) {
-  switch (reason) {
-    case Reason::kAllowed:
-    case Reason::kReleased:
-      return Decision::Kind::kAllow;
-    case Reason::kHeld:
-      return Decision::Kind::kHold;
-    case Reason::kDuplicate:
-      return Decision::Kind::kDuplicate;
-    default:
-      return reasonRow(reason).status >= 500 ? Decision::Kind::kError : Decision::Kind::kDeny;
-  }
-}
 
 // WHATWG HTML 9.2: it lives as long as its client listens.
 bool isEventStream(const ResponseHead& head) {
@@ -272,6 +259,7 @@ void ExchangeDriver::onRequestEnd() {
 
 void ExchangeDriver::onRequestError(Error error) {
   if (step_ == Step::kIdle) return;
+  if (tunnel_ != nullptr) return onTunnelOver(tunnel_->onClientGone(error.reason));
   is_request_whole_ = true;
   refuse(error.reason, std::move(error.message));
 }
@@ -326,6 +314,7 @@ void ExchangeDriver::onUpstreamEnd() {
 }
 
 void ExchangeDriver::onUpstreamError(Error error) {
+  if (tunnel_ != nullptr) return tunnel_->onUpstreamLost(std::move(error));
   const bool has_answered = exchange_->decision.upstream_status != 0;
   is_accepted_ = is_accepted_ && has_answered;
   if (!has_answered) return refuse(error.reason, std::move(error.message));
@@ -356,7 +345,7 @@ void ExchangeDriver::decide(Decision::Kind kind, Reason reason, std::string why)
 
 void ExchangeDriver::refuse(Reason reason, std::string why) {
   if (exchange_->decision.upstream_status != 0) {  // an answer is under way: it can only be cut
-    decide(kindOf(reason), reason, std::move(why));
+    decide(decisionKindOf(reason), reason, std::move(why));
     client_->abort();
     return finish();
   }
@@ -366,7 +355,7 @@ void ExchangeDriver::refuse(Reason reason, std::string why) {
 
 void ExchangeDriver::answer(const Verdict& verdict) {
   Exchange& exchange = *exchange_;
-  decide(kindOf(verdict.reason()), verdict.reason(), verdict.why());
+  decide(decisionKindOf(verdict.reason()), verdict.reason(), verdict.why());
   if (exchange.decision.upstream_status != 0 || verdict.kind() == Verdict::Kind::kAbort) {
     client_->abort();
     return finish();

@@ -6,6 +6,7 @@
 
 #include "proxy/server/blind_tunnel.h"
 #include "proxy/server/exchange_driver.h"
+#include "proxy/server/websocket_relay.h"
 
 namespace edgehold {
 
@@ -18,9 +19,15 @@ void ExchangeDriver::openTunnel(ResponseHead&& head) {
   const WebSocketSpec& spec = *exchange_->route->websocket();
   const Tunnel::Ends ends{station_, *exchange_, *client_, upstream_};
   Tunnel::Owner& owner = *this;
-  tunnel_ = std::make_unique<BlindTunnel>(ends, owner, spec.idle_timeout);
+  exchange_->websocket.emplace();
+  if (spec.is_inspected) {
+    tunnel_ = std::make_unique<WebSocketRelay>(ends, owner);
+  } else {
+    tunnel_ = std::make_unique<BlindTunnel>(ends, owner, spec.idle_timeout);
+  }
   station_.metrics().websockets_open.add(1);
   client_->sendHead(head, /*for_head=*/false);
+  client_->noteDeadline();
   tunnel_->begin();
 }
 

@@ -37,6 +37,8 @@ class ReleaseStream final : public Mortal, private ExchangeDriver::Client {
   void sendEnd() override { is_whole_ = true; }
   void abort() override { is_whole_ = false; }
   std::size_t queuedBytes() override { return 0; }
+  void awaitRecord() override {}
+  void noteDeadline() override {}
   void onExchangeDone(const Decision& decision) override;
 
   Station& station_;

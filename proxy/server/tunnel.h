@@ -49,6 +49,8 @@ class Tunnel : public Mortal {
   virtual void onUpstreamBytes(ByteView bytes) = 0;
   // The upstream closed, as it may.
   virtual void onUpstreamEnd() = 0;
+  // It broke off, or failed.
+  virtual void onUpstreamLost(Error error) = 0;
   // The upstream took what was queued.
   virtual void onUpstreamDrained() = 0;
   // The server drains: ask both sides to go. What is left is cut at the server's deadline.

@@ -26,6 +26,9 @@ class UpstreamConnection final : public UpstreamStream,
   void sendHead(const RequestHead& head) override;
   void sendBody(ByteView chunk) override;
   void sendEnd() override;
+  void flushNow() override {
+    if (is_open_ && !is_lost_) flush();
+  }
   std::size_t queuedBytes() override { return codec_.pull().size(); }
   void pauseReading(bool is_paused) override;
   void setDeadline(Duration delay, Reason reason) override;

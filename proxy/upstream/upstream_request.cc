@@ -177,6 +177,8 @@ void UpstreamRequest::failWith(Error error) {
 void UpstreamRequest::reset() {
   opening_.reset();
   lookup_deadline_ = nullptr;
+  const bool is_said = std::exchange(is_under_way_, false) && is_tunnel_ && connection_ != nullptr;
+  if (is_said) connection_->flushNow();
   bury();
   early_body_.release();
   is_under_way_ = has_head_left_ = has_sent_ = has_ended_ = has_answer_ = has_retried_ =

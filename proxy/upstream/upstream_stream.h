@@ -41,6 +41,8 @@ class UpstreamStream : public Mortal {
   virtual void sendHead(const RequestHead& head) = 0;
   virtual void sendBody(ByteView chunk) = 0;
   virtual void sendEnd() = 0;
+  // As much of what is queued as the transport takes, now: the last words of a tunnel.
+  virtual void flushNow() {}
   // Of this request, not taken by the transport yet.
   virtual std::size_t queuedBytes() = 0;
   // Back-pressure: the client takes no more of the response now.

@@ -17,6 +17,33 @@ TEST(ChainWalk, AsksInTheOrderOfTheChain) {
   EXPECT_FALSE(f.ended.has_value());
 }
 
+TEST(ChainWalk, AsksOfAMessageOnlyWhoWantsThoseOfItsDirection) {
+  using Direction = MessageFacts::Direction;
+  for (const Direction direction : {Direction::kToUpstream, Direction::kToClient}) {
+    WalkFixture f;
+    f.add("none", {});
+    f.add("asks", {.needs = {.ws_messages = true}});
+    f.add("answers", {.needs = {.ws_answers = true}});
+    f.runMessage(direction);
+    f.walk().finished();
+    const std::string asked = direction == Direction::kToUpstream ? "asks" : "answers";
+    EXPECT_EQ(f.calls, (Calls{asked + ".message", asked + ".done"}));
+    EXPECT_FALSE(f.ended.has_value());
+  }
+}
+
+TEST(ChainWalk, DeniesAMessageThatSomebodyWantedHeld) {
+  WalkFixture f;
+  f.add("rule", {.message = [](Exchange& exchange) -> Outcome {
+                   exchange.hold_wish = HoldWish{"r", "why", {}};
+                   return Verdict::proceed();
+                 },
+                 .needs = {.ws_messages = true}});
+  f.runMessage(MessageFacts::Direction::kToUpstream);
+  ASSERT_TRUE(f.ended.has_value());
+  EXPECT_EQ(f.reason(), Reason::kRuleDenied);
+}
+
 TEST(ChainWalk, EndsAnEmptyChainAtOnce) {
   WalkFixture f;
   f.runHead();

@@ -23,6 +23,7 @@ struct Script {
   std::function<Outcome(Exchange&)> head = {};
   std::function<Verdict(Exchange&, std::string_view)> chunk = {};
   std::function<Outcome(Exchange&)> body = {};
+  std::function<Outcome(Exchange&)> message = {};
   FilterNeeds needs = {};
 };
 
@@ -43,6 +44,10 @@ class ScriptedFilter final : public Filter {
   Outcome onRequestBody(Exchange& exchange, Services&) const override {
     note("body");
     return script_.body ? script_.body(exchange) : Outcome(Verdict::proceed());
+  }
+  Outcome onMessage(Exchange& exchange, Services&) const override {
+    note("message");
+    return script_.message ? script_.message(exchange) : Outcome(Verdict::proceed());
   }
   void onResponseHead(Exchange&, ResponseHead&) const override { note("response"); }
   void onDone(const Exchange&, Services&) const override { note("done"); }
@@ -78,6 +83,10 @@ class WalkFixture {
   const FilterChain& chain() { return walk(), *chain_; }
   void runHead() { walk().requestHead(done()); }
   void runBody() { walk().requestBody(done()); }
+  void runMessage(MessageFacts::Direction direction) {
+    exchange.message.emplace().direction = direction;
+    walk().message(done());
+  }
   void destroyWalk() { walk_.reset(); }
   Services& services() { return services_; }
 

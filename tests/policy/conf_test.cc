@@ -75,6 +75,20 @@ TEST_F(ConfTest, LoadsTheBotExampleAndHoldsWhatItSays) {
   EXPECT_EQ(result.snapshot->match("bot.example.com", "/")->name(), "console");
 }
 
+TEST_F(ConfTest, LoadsTheOpenClawExampleWhoseMessagesPassTheChain) {
+  const auto result = loadWithAll("openclaw.yaml");
+  ASSERT_THAT(result.errors, IsEmpty());
+  const Route* const route = result.snapshot->match("claw.example.com", "/");
+  ASSERT_NE(route, nullptr);
+  ASSERT_TRUE(route->websocket().has_value());
+  EXPECT_TRUE(route->websocket()->is_inspected);
+  EXPECT_FALSE(route->websocket()->allows_binary);
+  EXPECT_EQ(route->websocket()->protocol, WebSocketSpec::Protocol::kOpenClaw);
+#ifdef EDGEHOLD_TEST_REAL_FILTERS
+  EXPECT_TRUE(route->chain().bodyPlan().ws_messages);
+#endif
+}
+
 TEST_F(ConfTest, LoadsTheCompleteExample) {
   const auto result = loadWithAll("complete.yaml");
   ASSERT_THAT(result.errors, IsEmpty());
