@@ -302,6 +302,26 @@ void compareUpstreams(const UpstreamSpec& was, const UpstreamSpec& is, const std
   }
 }
 
+void compareWebSockets(const Route& was, const Route& is, Findings& findings) {
+  if (!is.websocket()) return;
+  const WebSocketSpec& spec = *is.websocket();
+  const auto add = [&](const char* what) { findings.add("websocket", what, is.name()); };
+  if (!was.websocket()) {
+    if (!spec.is_inspected) add("opens WebSockets that nobody looks into, they were refused");
+    return;
+  }
+  const WebSocketSpec& old_spec = *was.websocket();
+  if (!old_spec.is_inspected) return;
+  if (!spec.is_inspected) return add("messages are no longer inspected");
+  if (!old_spec.allows_binary && spec.allows_binary) add("lets binary messages pass");
+  if (old_spec.protocol != spec.protocol && spec.protocol == WebSocketSpec::Protocol::kNone) {
+    add("messages need no longer be of the `protocol`");
+  }
+  if (old_spec.first_message_bytes_max != 0 && spec.first_message_bytes_max == 0) {
+    add("`message_bytes_unauthenticated` is gone");
+  }
+}
+
 struct Probe {
   std::string host;
   std::string path;
@@ -343,6 +363,7 @@ void compareRoutes(const PolicySnapshot& was, const PolicySnapshot& is, Findings
     if (old_route == nullptr || route == nullptr) continue;
     if (!compared.emplace(old_route, route).second) continue;
     compareFilters(outlineOf(was, *old_route), outlineOf(is, *route), route->name(), findings);
+    compareWebSockets(*old_route, *route, findings);
     const UpstreamSpec* const old_upstream = upstreamOf(was, *old_route);
     const UpstreamSpec* const upstream = upstreamOf(is, *route);
     if (old_upstream == nullptr || upstream == nullptr) continue;

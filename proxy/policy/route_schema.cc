@@ -110,6 +110,15 @@ void checkUpstream(ConfigReader& route, const std::string& name,
   route.reject("upstream", message);
 }
 
+// RFC 8441 towards upstreams is not spoken: the tunnel is one of HTTP/1.1.
+void checkWebSocketUpstream(ConfigReader& route, const std::string& name,
+                            const std::vector<UpstreamSpec>& upstreams) {
+  const auto found = std::find_if(upstreams.begin(), upstreams.end(),
+                                  [&name](const auto& upstream) { return upstream.name == name; });
+  if (found == upstreams.end() || found->protocol == UpstreamProtocol::kHttp1) return;
+  route.reject("websocket", "needs an upstream of HTTP/1.1, `" + name + "` is `protocol: h2`");
+}
+
 // Two routes with the same match: the second would never be taken.
 void checkMatchUnique(ConfigReader& reader, const RouteMatch& match,
                       const std::vector<std::unique_ptr<const Route>>& routes) {
@@ -140,6 +149,7 @@ std::unique_ptr<const Route> readRoute(ConfigReader& reader, FilterSchema& filte
   checkUpstream(reader, parts.upstream, upstreams);
   parts.limits = readLimits(reader);
   parts.websocket = readWebSocket(reader);
+  if (parts.websocket) checkWebSocketUpstream(reader, parts.upstream, upstreams);
   parts.filters =
       filters.read(reader.find("filters"), reader.path() + ".filters", parts.name, reader.errors());
   reader.finish();

@@ -23,21 +23,21 @@ std::string_view idOf(Exchange& exchange, const MessageFacts& message) {
 
 }  // namespace
 
-MessageExchange::MessageExchange(Station& station, const Exchange& socket, MessageLaw law,
+MessageExchange::MessageExchange(Station& station, const Exchange& socket, const MessageLaw& law,
                                  MessageFacts message, ByteView payload)
-    : station_(station), law_(std::move(law)) {
+    : station_(station) {
   exchange_.message = message;
   exchange_.request_id = idOf(exchange_, message);
   exchange_.started = station.clock().now();
   exchange_.started_wall = station.clock().wallNow();
   exchange_.client = socket.client;
-  exchange_.snapshot = law_.snapshot;
-  exchange_.route = law_.route;
+  exchange_.snapshot = law.snapshot;
+  exchange_.route = law.route;
   exchange_.facts = socket.facts;
   const bool is_out = message.direction == MessageFacts::Direction::kToClient;
   Decision& decision = exchange_.decision;
   (is_out ? decision.response_body_bytes : decision.request_body_bytes) = payload.size();
-  const FilterNeeds& needs = law_.route->chain().bodyPlan();
+  const FilterNeeds& needs = law.route->chain().bodyPlan();
   if (needs.wantsMessage(message.direction)) exchange_.request = socket.request;
   exchange_.request.target = socket.request.target;
   exchange_.request.authority = socket.request.authority;
@@ -49,7 +49,7 @@ MessageExchange::MessageExchange(Station& station, const Exchange& socket, Messa
 }
 
 void MessageExchange::judge(Done done) {
-  const FilterChain& chain = law_.route->chain();
+  const FilterChain& chain = exchange_.route->chain();
   const bool is_wanted = chain.bodyPlan().wantsMessage(exchange_.message->direction);
   if (!is_wanted) return done(std::nullopt);
   walk_.emplace(chain, exchange_, station_.services());

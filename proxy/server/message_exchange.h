@@ -25,8 +25,8 @@ class MessageExchange {
   using Done = std::function<void(std::optional<Verdict>)>;
 
   // `socket`: the exchange that became the socket; it outlives this one, whose views lie there.
-  MessageExchange(Station& station, const Exchange& socket, MessageLaw law, MessageFacts message,
-                  ByteView payload);
+  MessageExchange(Station& station, const Exchange& socket, const MessageLaw& law,
+                  MessageFacts message, ByteView payload);
   MessageExchange(const MessageExchange&) = delete;
   MessageExchange& operator=(const MessageExchange&) = delete;
 
@@ -45,7 +45,6 @@ class MessageExchange {
 
   Station& station_;
   Exchange exchange_;
-  const MessageLaw law_;
   std::optional<ChainWalk> walk_;
 };
 

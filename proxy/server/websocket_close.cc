@@ -17,6 +17,11 @@ constexpr std::uint16_t kNoCode = 1005;
 
 void WebSocketRelay::onClose(WebSocketSide& from, std::optional<std::uint16_t> code,
                              std::string_view reason) {
+  // What was said before it goes first.
+  if (Waiting& waiting = waitingIn(directionFrom(from)); waiting.message != nullptr) {
+    waiting.close.emplace(code, reason);
+    return;
+  }
   WebSocketReport& report = *ends_.exchange.websocket;
   if (report.ender == SocketEnder::kNobody) {
     report.ender = &from == &client_ ? SocketEnder::kClient : SocketEnder::kUpstream;

@@ -162,6 +162,9 @@ void WebSocketRelay::onVerdict(Direction direction, const std::optional<Verdict>
   waiting.frames = {};
   waiting.kept = {};
   WebSocketSide& from = direction == Direction::kToUpstream ? client_ : upstream_;
+  if (const auto close = std::exchange(waiting.close, std::nullopt)) {
+    return onClose(from, close->first, close->second);
+  }
   from.reader().pauseMessages(false);
   from.resume();
   if (!is_over_ && charge()) updateFlow();

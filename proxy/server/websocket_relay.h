@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy/base/quota.h"
 #include "proxy/exchange/websocket_spec.h"
@@ -46,6 +47,7 @@ class WebSocketRelay final : public Tunnel, private WebSocketSide::Owner {
     ByteView frames;   // as they came, when they may be sent on unchanged
     std::string kept;  // `frames`, when the call in which they came is over
     bool is_paused = false;
+    std::optional<std::pair<std::optional<std::uint16_t>, std::string>> close;  // came behind it
   };
 
   // WebSocketSide::Owner

@@ -440,6 +440,15 @@ TEST_F(WaitingRelayTest, AMessageThatWaitsStopsTheDataBehindItAlone) {
   EXPECT_THAT(atUpstream(), ElementsAre("text:first", "text:second"));
 }
 
+TEST_F(WaitingRelayTest, ACloseDoesNotOvertakeAMessageThatWaits) {
+  open("/slow");
+  send(*client_, text("last words") + close(1000));
+  EXPECT_THAT(agent_->received, IsEmpty());
+  asked_[0].resolve(Verdict::proceed());
+  settle();
+  EXPECT_THAT(atUpstream(), ElementsAre("text:last words", "close:1000"));
+}
+
 TEST_F(WaitingRelayTest, AFloodBehindAMessageThatWaitsIsNotRead) {
   open("/slow");
   send(*client_, text("first"));

@@ -112,6 +112,29 @@ TEST_F(DowngradeTest, WhatGrowsStricterOrIsTunedIsNotWeaker) {
   }
 }
 
+TEST_F(DowngradeTest, AWebSocketThatIsLookedIntoLessIsWeaker) {
+  const auto with = [](const std::string& websocket) {
+    return "listen: {address: \"127.0.0.1:0\", clear_text: true}\n"
+           "upstreams: {agent: {url: \"http://127.0.0.1:18789\"}}\n"
+           "routes: [{name: ws, upstream: agent" +
+           websocket + "}]\n";
+  };
+  const std::string claw = ", websocket: {inspect: true, protocol: openclaw}";
+  const FilterRow rows[] = {
+      {"", ", websocket: {}", "nobody looks into"},
+      {", websocket: {inspect: true}", ", websocket: {}", "no longer inspected"},
+      {", websocket: {inspect: true, binary: refuse}", ", websocket: {inspect: true}", "binary"},
+      {claw.c_str(), ", websocket: {inspect: true, binary: refuse}", "need no longer be"},
+  };
+  for (const FilterRow& row : rows) {
+    const auto told = weaker(with(row.was), with(row.is));
+    EXPECT_THAT(told, ::testing::Contains(HasSubstr(row.told))) << row.is;
+    EXPECT_THAT(weaker(with(row.is), with(row.is)), IsEmpty()) << row.is;
+  }
+  EXPECT_THAT(weaker(with(""), with(claw)), IsEmpty());
+  EXPECT_THAT(weaker(with(claw), with("")), IsEmpty());
+}
+
 struct LineRow {
   const char* was;
   const char* is;

@@ -67,6 +67,35 @@ class LoaderTest : public ::testing::Test {
   FakeRegistry fakes_;
 };
 
+TEST_F(LoaderTest, ReadsWhatARouteSaysOfWebSockets) {
+  EXPECT_FALSE(loadRoute("").snapshot->routes()[0]->websocket().has_value());
+  const auto blind = loadRoute("  websocket: {idle_timeout: 90s}\n").snapshot;
+  EXPECT_FALSE(blind->routes()[0]->websocket()->is_inspected);
+  EXPECT_EQ(blind->routes()[0]->websocket()->idle_timeout, 90s);
+  const auto claw = loadRoute("  websocket: {inspect: true, protocol: openclaw}\n").snapshot;
+  const WebSocketSpec& spec = *claw->routes()[0]->websocket();
+  EXPECT_FALSE(spec.allows_binary);
+  EXPECT_EQ(spec.first_message_bytes_max, limits::kWebSocketMessageBytesFirst);
+  EXPECT_EQ(spec.message_bytes_max, limits::kWebSocketMessageBytesDefault);
+  EXPECT_GT(WebSocketSpec().idle_timeout, 35s) << "agents tick every 30 s";
+}
+
+TEST_F(LoaderTest, TellsWhatIsWrongWithAWebSocket) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"{binary: refuse}", "websocket.binary: needs `inspect: true`"},
+      {"{inspect: true, protocol: slack}", "`openclaw`"},
+      {"{inspect: true, message_bytes: 65MiB}", "message_bytes"},
+      {"{inspect: true, protocol: openclaw, message_bytes: 17MiB}", "reads JSON: at most `16MiB`"},
+      {"{idle_timeout: 0s}", "must be longer than zero"},
+      {"{inspected: true}", "unknown key `inspected`"},
+  };
+  for (const auto& [websocket, told] : rows) {
+    EXPECT_THAT(loadRoute("  websocket: " + std::string(websocket) + "\n").errors,
+                ElementsAre(HasSubstr(told)))
+        << websocket;
+  }
+}
+
 TEST_F(LoaderTest, FillsDefaults) {
   const auto result = load(std::string(kHead) + std::string(kRoute));
   ASSERT_THAT(result.errors, IsEmpty());
