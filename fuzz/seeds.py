@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns the raw cases of the end-to-end tests into seeds, so that a case is written once.
 
-  seeds.py FOLDER      writes FOLDER/<target>/<number> for the HTTP/1 targets
+  seeds.py FOLDER      writes FOLDER/<target>/<number> for the HTTP/1 and HTTP/2 targets
 """
 import sys
 from pathlib import Path
@@ -10,10 +10,39 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
 
-from cases import smuggling, upstream  # noqa: E402
+from cases import http2_smuggling, smuggling, upstream  # noqa: E402
+import http2_wire  # noqa: E402
 
 SEED_BYTES_MAX = 2048  # longer ones test limits, which the unit tests do faster
 BY_BYTE = b"\1"        # of fuzz/pieces.h: the input is cut into pieces of one byte
+
+
+def frames_of(octets):
+    """(type, flags, stream, payload) of each whole frame."""
+    while len(octets) >= 9:
+        length = int.from_bytes(octets[:3], "big")
+        yield octets[3], octets[4], int.from_bytes(octets[5:9], "big"), octets[9:9 + length]
+        octets = octets[9 + length:]
+
+
+def words_of(octets):
+    """As fuzz/http2_frames.h reads them; a payload that is too long for its word is cut."""
+    return b"".join(bytes([kind, flags, stream & 0xff, min(len(payload), 255)]) + payload[:255]
+                    for kind, flags, stream, payload in frames_of(octets))
+
+
+def list_of(octets):
+    """The fields of a case's first block, as http2_to_http1_fuzz.cc reads them; None if none."""
+    kind, flags, _, payload = next(frames_of(octets), (None, 0, 0, b""))
+    if kind != http2_wire.HEADERS or flags & ~http2_wire.END_STREAM != http2_wire.END_HEADERS:
+        return None
+    try:
+        fields = http2_wire.Decoder().fields(payload)
+    except (IndexError, ValueError):
+        return None
+    has_content = not flags & http2_wire.END_STREAM
+    return bytes([8 | 2 * has_content]) + b"\2".join(
+        ("%s\1%s" % field).encode("latin-1") for field in fields)
 
 
 def seeds():
@@ -28,6 +57,10 @@ def seeds():
             yield "chunked", BY_BYTE + rest
         if line.count(b" ") == 2:
             yield "target", line.split(b" ")[1]
+    for case in http2_smuggling.CASES:
+        yield "http2_session", BY_BYTE + words_of(case.octets)
+        if (fields := list_of(case.octets)) is not None:
+            yield "http2_to_http1", fields
     for case in upstream.CASES:
         yield "http1_response", BY_BYTE + case.octets
 

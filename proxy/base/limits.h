@@ -39,7 +39,6 @@ inline constexpr std::size_t kHttp2ConnectionWindowBytes = 1 << 20;   // of all 
 inline constexpr std::size_t kHttp2HeaderListBytesMost = 128 * 1024;  // past it not even refused
 inline constexpr std::size_t kHttp2ContinuationsMax = 8;              // of one header block
 inline constexpr std::size_t kHttp2SettingsEntriesMax = 32;           // of one frame
-inline constexpr std::size_t kHttp2AcknowledgementsMax = 500;         // waiting to be sent
 inline constexpr unsigned kHttp2ClientResetsMax = 200;
 inline constexpr unsigned kHttp2ServerResetsMax = 100;
 inline constexpr unsigned kHttp2SettingsMax = 32;
@@ -47,6 +46,7 @@ inline constexpr unsigned kHttp2PingsMax = 300;
 inline constexpr unsigned kHttp2PrioritiesMax = 300;
 inline constexpr unsigned kHttp2EmptyContentMax = 100;
 inline constexpr unsigned kHttp2WindowUpdatesMax = 1000;
+inline constexpr unsigned kHttp2StrangeFramesMax = 200;  // unknown, GOAWAY, heads of old streams
 
 // WebSocket (RFC 6455): of one message. Fragments are cheap when they carry something.
 inline constexpr std::size_t kWebSocketFragmentsMax = 128 * 1024;

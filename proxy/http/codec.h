@@ -88,8 +88,8 @@ class ServerCodec {
   virtual bool isMultiplexed() const { return false; }
   // A response, or a part of it, waits for the peer to open its window.
   virtual bool isStalled() const { return false; }
-  // Gives up the streams of which nothing has left since the last call.
-  virtual void resetStalled() {}
+  // Gives up the streams that have waited since the last call and of which less than `bytes` left.
+  virtual void resetStalled(std::uint64_t /*bytes*/) {}
   // Nothing more will be read or written once pull() is empty: close the transport.
   virtual bool isFinished() const = 0;
   // The peer would take a close now for the end of a whole response: reset the transport instead.

@@ -29,8 +29,10 @@ bool isHopByHop(const Header& field) {
     case HeaderId::kUpgrade:
       return true;
     case HeaderId::kOther:
-      // `Proxy` alone becomes the variable HTTP_PROXY in CGI-like upstreams.
-      return startsWithIgnoreCase(field.name, "proxy-") || equalsIgnoreCase(field.name, "proxy");
+      // `Proxy` alone becomes the variable HTTP_PROXY in CGI-like upstreams. HTTP2-Settings asks
+      // for another protocol here, also where Connection does not name it.
+      return startsWithIgnoreCase(field.name, "proxy-") || equalsIgnoreCase(field.name, "proxy") ||
+             equalsIgnoreCase(field.name, "http2-settings");
     default:
       return false;
   }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "proxy/base/result.h"
@@ -35,6 +36,10 @@ class Http1Framing {
   }
   bool wantsUpgrade() const { return has_upgrade_token_ && hasSeen(HeaderId::kUpgrade); }
   bool expectsContinue() const { return hasSeen(HeaderId::kExpect); }
+  // What Content-Length said, if it came.
+  std::optional<std::uint64_t> declaredBytes() const {
+    return hasSeen(HeaderId::kContentLength) ? std::optional(length_) : std::nullopt;
+  }
   bool hasSeen(HeaderId id) const { return (seen_ & bitOf(id)) != 0; }
 
  private:

@@ -27,7 +27,7 @@ constexpr std::array<Row, kHttp2AbuseCount> kRows = {{
     {"priorities", limits::kHttp2PrioritiesMax},
     {"empty_content", limits::kHttp2EmptyContentMax},
     {"window_updates", limits::kHttp2WindowUpdatesMax},
-    {"acknowledgements", 0},
+    {"strange_frames", limits::kHttp2StrangeFramesMax},
     {"stalled_streams", 0},
 }};
 
@@ -35,6 +35,8 @@ constexpr std::array<Row, kHttp2AbuseCount> kRows = {{
 constexpr unsigned kWindowUpdatesPerContent = 4;
 constexpr unsigned kWindowUpdatesPerAnswer = 4;
 constexpr unsigned kPrioritiesPerAnswer = 2;
+// Browsers send a frame of a reserved type beside some requests.
+constexpr unsigned kStrangeFramesPerAnswer = 2;
 
 std::size_t indexOf(Http2Abuse kind) { return static_cast<std::size_t>(kind); }
 
@@ -66,6 +68,7 @@ void Http2Budget::earnAnswer() {
   earn(Http2Abuse::kPriorities, kPrioritiesPerAnswer);
   earn(Http2Abuse::kEmptyContent, 1);
   earn(Http2Abuse::kWindowUpdates, kWindowUpdatesPerAnswer);
+  earn(Http2Abuse::kStrangeFrames, kStrangeFramesPerAnswer);
 }
 
 void Http2Budget::earnContent() {

@@ -21,8 +21,8 @@ enum class Http2Abuse : std::uint8_t {
   kPriorities,      // PRIORITY frames (CVE-2019-9513)
   kEmptyContent,    // DATA frames without content or end (CVE-2019-9518)
   kWindowUpdates,   // WINDOW_UPDATE frames (CVE-2019-9511)
-  kAcknowledged,    // more to acknowledge than the client takes
-  kStalledStreams,  // a window held shut until the write timeout: that stream alone is reset
+  kStrangeFrames,   // frames that are for nobody: unknown ones, GOAWAY, heads of closed streams
+  kStalledStreams,  // a window that hardly opens until the write timeout: only that stream ends
   kCount,           // keep last
 };
 

@@ -8,6 +8,7 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/http/grammar.h"
 #include "proxy/http/http2_field.h"
 #include "proxy/http/target.h"
 
@@ -31,7 +32,8 @@ bool isMethod(std::string_view text) {
 
 }  // namespace
 
-void Http2RequestHead::begin() {
+void Http2RequestHead::begin(Block block) {
+  kind_ = block;
   block_.clear();
   cookie_.clear();
   fields_.clear();
@@ -39,6 +41,7 @@ void Http2RequestHead::begin() {
   scheme_.reset();
   authority_.reset();
   path_.reset();
+  protocol_.reset();
   host_.reset();
   framing_ = Http1Framing();
   fault_.reset();
@@ -62,12 +65,14 @@ Result<void> Http2RequestHead::take(std::string_view name, std::string_view valu
 }
 
 Result<void> Http2RequestHead::takePseudo(std::string_view name, std::string_view value) {
+  if (kind_ == Block::kTrailers) return malformed("pseudo-header field in trailers");
   if (has_fields_) return malformed("pseudo-header field after others");
   std::optional<Piece>* piece = nullptr;
   if (name == ":method") piece = &method_;
   if (name == ":scheme") piece = &scheme_;
   if (name == ":authority") piece = &authority_;
   if (name == ":path") piece = &path_;
+  if (name == ":protocol" && allows_tunnels_) piece = &protocol_;
   if (piece == nullptr) return malformed("unknown pseudo-header field");
   if (*piece) return malformed("pseudo-header field comes twice");
   *piece = keep(value);
@@ -76,6 +81,11 @@ Result<void> Http2RequestHead::takePseudo(std::string_view name, std::string_vie
 
 Result<void> Http2RequestHead::takeField(const Header& field) {
   if (concernsConnection(field.id)) return malformed("field of a connection");
+  if (kind_ == Block::kTrailers) {
+    // RFC 9110 6.5.1: nothing that says how a message is framed, sent on, read or who sent it.
+    if (field.id != HeaderId::kOther) return malformed("field that is no trailer");
+    return {};
+  }
   if (field.id == HeaderId::kTe && !equalsIgnoreCase(field.value, "trailers")) {
     return malformed("te is not `trailers`");
   }
@@ -122,6 +132,11 @@ Result<std::string_view> Http2RequestHead::authority() const {
 }
 
 Result<BodyLength> Http2RequestHead::contentLength(bool has_content) const {
+  if (isTunnel()) {
+    if (declaredBytes()) return fail(Reason::kFramingConflict, "head: length of a tunnel");
+    if (!has_content) return malformed("tunnel that has ended");
+    return BodyLength::none();
+  }
   TRY_ASSIGN(const BodyLength declared, framing_.requestBody(1));
   if (!has_content) {
     if (declared.hasBody()) return fail(Reason::kFramingConflict, "head: content is missing");
@@ -131,14 +146,34 @@ Result<BodyLength> Http2RequestHead::contentLength(bool has_content) const {
   return declared.hasBody() ? declared : BodyLength::chunked();
 }
 
-Result<RequestHead> Http2RequestHead::finish(bool has_content) {
-  if (fault_) return fail(*fault_);
+Result<void> Http2RequestHead::checkMethod() const {
   if (!method_) return malformed("no method");
   if (!isMethod(text(*method_))) return malformed("malformed method");
   const Method method = methodOf(text(*method_));
+  if (isTunnel()) {
+    if (method != Method::kConnect) return malformed("`:protocol` is for CONNECT");
+    const std::string_view token = text(*protocol_);
+    const bool is_token = std::all_of(token.begin(), token.end(), isTokenByte);
+    return is_token && !token.empty() ? Result<void>() : malformed("`:protocol` is no token");
+  }
+  // RFC 9113 8.5: other pseudo-header fields beside a CONNECT make it malformed.
+  if (method == Method::kConnect && (scheme_ || path_ || !authority_)) {
+    return malformed("CONNECT is to an authority alone");
+  }
   if (method == Method::kTrace || method == Method::kConnect) {
     return fail(Reason::kMethodNotAllowed, "head: " + std::string(text(*method_)));
   }
+  return {};
+}
+
+Result<void> Http2RequestHead::finishTrailers() const {
+  if (fault_) return fail(*fault_);
+  return {};
+}
+
+Result<RequestHead> Http2RequestHead::finish(bool has_content) {
+  if (fault_) return fail(*fault_);
+  TRY(checkMethod());
   TRY(checkTransport());
   TRY(authority());
   if (has_cookie_) {
@@ -150,11 +185,14 @@ Result<RequestHead> Http2RequestHead::finish(bool has_content) {
   const Piece host_name = keep("host");  // the block stays where it is from here
 
   RequestHead head;
-  head.method = method;
   head.method_token = text(*method_);
+  head.method = methodOf(head.method_token);
+  head.wants_upgrade = isTunnel();
+  if (isTunnel()) head.protocol = text(*protocol_);
   const std::string_view path = text(*path_);
   if (path[0] != '/' && path != "*") return fail(Reason::kTargetNotCanonical, "head: target form");
-  TRY_ASSIGN(const RequestTarget target, parseTarget(path, method));
+  TRY_ASSIGN(const RequestTarget target,
+             parseTarget(path, isTunnel() ? Method::kGet : head.method));
   head.target = target.target;
   TRY_ASSIGN(head.authority, authority());
   TRY_ASSIGN(head.body, contentLength(has_content));

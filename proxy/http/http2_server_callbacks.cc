@@ -2,6 +2,7 @@
 // What nghttp2 tells the codec and asks of it. All is called out of receive() and pull().
 // Thread: one loop (owned by the codec).
 #include <algorithm>
+#include <limits>
 
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
@@ -27,21 +28,15 @@ bool isPeersFault(std::uint32_t code) {
 
 }  // namespace
 
-int Http2ServerCodec::Callbacks::onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header,
-                                              void* user) {
-  Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
-  self.has_preface_ = true;
-  self.is_in_preface_ = false;
-  return self.countFrame(header->type, header->flags) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
 int Http2ServerCodec::Callbacks::onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame,
                                                 void* user) {
   Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
   const auto id = static_cast<StreamId>(frame->hd.stream_id);
   self.block_stream_ = id;
-  self.head_.begin();
-  if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) self.openStream(id);
+  const bool is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+  self.head_.begin(is_request ? Http2RequestHead::Block::kHead
+                              : Http2RequestHead::Block::kTrailers);
+  if (is_request) self.openStream(id);
   return 0;
 }
 
@@ -64,16 +59,25 @@ int Http2ServerCodec::Callbacks::onFrame(nghttp2_session*, const nghttp2_frame* 
     case NGHTTP2_HEADERS:
       self.block_stream_ = kNoStream;
       if (stream == nullptr) break;
-      self.onBlockEnd(*stream, frame->headers.cat == NGHTTP2_HCAT_REQUEST, is_end);
+      if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        self.onHeadEnd(*stream, is_end);
+      } else {
+        self.onTrailersEnd(*stream, is_end);
+      }
       break;
     case NGHTTP2_DATA:
       if (is_end && stream != nullptr) self.onInputEnd(*stream);
-      if (is_end || frame->hd.length > frame->data.padlen) break;
+      // Nothing but padding.
+      if (is_end || frame->hd.length == 0 || frame->hd.length > frame->data.padlen) break;
       if (self.budget_.spend(Http2Abuse::kEmptyContent)) break;
       self.endByAbuse(Http2Abuse::kEmptyContent);
       break;
+    case NGHTTP2_RST_STREAM:
+      if (stream != nullptr) stream->has_ended = true;
+      break;
     case NGHTTP2_PING:
       if (!self.is_draining_ || (frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) break;
+      self.is_leaving_ = true;
       nghttp2_submit_goaway(self.session_.get(), NGHTTP2_FLAG_NONE,
                             nghttp2_session_get_last_proc_stream_id(self.session_.get()),
                             NGHTTP2_NO_ERROR, nullptr, 0);
@@ -113,7 +117,6 @@ int Http2ServerCodec::Callbacks::onFrameSent(nghttp2_session*, const nghttp2_fra
       Stream* const stream = self.find(static_cast<StreamId>(frame->hd.stream_id));
       if (stream == nullptr) break;
       if (frame->hd.type == NGHTTP2_DATA) self.budget_.earnContent();
-      stream->has_moved = true;
       if (stream->is_sent) self.onAnswerSent(*stream);
       break;
     }
@@ -151,6 +154,9 @@ int Http2ServerCodec::Callbacks::onWrite(nghttp2_session*, nghttp2_frame*,
                                          nghttp2_data_source* source, void* user) {
   Http2ServerCodec& self = *static_cast<Http2ServerCodec*>(user);
   writeHttp2Content(self.output_, frame_header, bytes, *source);
+  Stream& stream = static_cast<Stream&>(*static_cast<Http2Outgoing*>(source->ptr));
+  stream.sent_bytes += bytes;
+  if (stream.content.empty()) stream.has_waited = false;
   return 0;
 }
 
@@ -158,7 +164,6 @@ const nghttp2_session_callbacks* Http2ServerCodec::Callbacks::table() {
   static const nghttp2_session_callbacks* const made = [] {
     nghttp2_session_callbacks* table = nullptr;
     CHECK_EQ(nghttp2_session_callbacks_new(&table), 0);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(table, &onBeginFrame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(table, &onBeginHeaders);
     nghttp2_session_callbacks_set_on_header_callback(table, &onHeader);
     nghttp2_session_callbacks_set_on_frame_recv_callback(table, &onFrame);
@@ -181,8 +186,8 @@ const nghttp2_option* Http2ServerCodec::Callbacks::options() {
     nghttp2_option_set_no_http_messaging(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_settings(option, limits::kHttp2SettingsEntriesMax);
-    nghttp2_option_set_max_continuations(option, limits::kHttp2ContinuationsMax);
-    nghttp2_option_set_max_outbound_ack(option, limits::kHttp2AcknowledgementsMax);
+    // Counted by us: nghttp2 counts the pieces in which the header of one arrives.
+    nghttp2_option_set_max_continuations(option, std::numeric_limits<std::size_t>::max());
     // A second net, by time: 33 a second are earned back.
     nghttp2_option_set_stream_reset_rate_limit(option, 1000, 33);
     return option;

@@ -30,25 +30,27 @@ void Http2ServerCodec::SessionDeleter::operator()(nghttp2_session* session) cons
   nghttp2_session_del(session);
 }
 
-Http2ServerCodec::Http2ServerCodec(Events& events, bool is_secure)
-    : events_(events), head_(is_secure) {
-  openSession();
+Http2ServerCodec::Http2ServerCodec(Events& events, Options options)
+    : events_(events), head_(options.is_secure, options.allows_tunnels) {
+  openSession(options.allows_tunnels);
 }
 
 Http2ServerCodec::~Http2ServerCodec() = default;
 
-void Http2ServerCodec::openSession() {
+void Http2ServerCodec::openSession(bool allows_tunnels) {
   nghttp2_session* session = nullptr;
   CHECK_EQ(nghttp2_session_server_new2(&session, Callbacks::table(), this, Callbacks::options()),
            0);
   session_.reset(session);
-  const std::array<nghttp2_settings_entry, 4> settings = {{
+  const std::array<nghttp2_settings_entry, 5> settings = {{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits::kHttp2StreamsMax},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits::kHttp2StreamWindowBytes},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits::kHeadBytesMax},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+      {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
   }};
-  CHECK_EQ(nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size()),
+  CHECK_EQ(nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(),
+                                   settings.size() - (allows_tunnels ? 0 : 1)),
            0);
   CHECK_EQ(nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
                                                  limits::kHttp2ConnectionWindowBytes),
@@ -79,6 +81,7 @@ void Http2ServerCodec::closeStream(Stream& stream) {
   if (!stream.held.empty()) {
     nghttp2_session_consume_connection(session_.get(), stream.held.size());
   }
+  if (stream.has_ended) history_.leave(stream.id);
   const bool is_cancelled = stream.is_told && !stream.is_over && !stream.is_sent;
   const StreamId id = stream.id;
   stream.is_over = true;
@@ -101,19 +104,70 @@ std::size_t Http2ServerCodec::receive(ByteView bytes) {
     // By index: an answer may be asked for more, but no stream comes or goes.
     for (std::size_t i = 0; i < streams_.size(); ++i) deliver(*streams_[i]);
   }
-  if (bytes.empty() || is_failing_) return bytes.size();
-  is_in_preface_ = !has_preface_;
-  const ssize_t used = nghttp2_session_mem_recv(
-      session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  if (used < 0) endByError(static_cast<int>(used));
+  is_in_preface_ = is_in_preface_ || (!has_preface_ && !bytes.empty());
+  // Frame by frame: what one makes us say is said before the next is read, however they came.
+  for (ByteView rest = bytes; !rest.empty() && !is_failing_;) {
+    const ByteView piece = rest.substr(0, borders_.take(rest));
+    rest.remove_prefix(piece.size());
+    if (borders_.begun() != nullptr && !countFrame(*borders_.begun())) break;
+    const ssize_t used = nghttp2_session_mem_recv(
+        session_.get(), reinterpret_cast<const std::uint8_t*>(piece.data()), piece.size());
+    if (used < 0 && !is_failing_) terminate(NGHTTP2_PROTOCOL_ERROR);
+    pullHttp2(*session_, output_);
+  }
   return bytes.size();
 }
 
-bool Http2ServerCodec::countFrame(std::uint8_t type, std::uint8_t flags) {
-  Http2Abuse kind = Http2Abuse::kPings;
-  const bool is_ack = (flags & NGHTTP2_FLAG_ACK) != 0;
-  switch (type) {
+bool Http2ServerCodec::isPastStream(StreamId stream) const {
+  return stream % 2 == 1 && stream <= history_.newest() && find(stream) == nullptr;
+}
+
+// RFC 9113 5.1, 5.1.1. False: the connection has ended. What came late is skipped by nghttp2.
+bool Http2ServerCodec::checkPastStream(StreamId stream) {
+  switch (history_.of(stream)) {
+    case Http2StreamHistory::Past::kUnknown:
+      return true;
+    case Http2StreamHistory::Past::kLeft:
+      terminate(NGHTTP2_STREAM_CLOSED);
+      return false;
+    case Http2StreamHistory::Past::kSkipped:
+      terminate(NGHTTP2_PROTOCOL_ERROR);
+      return false;
+  }
+  return true;
+}
+
+// False: the connection has ended.
+bool Http2ServerCodec::countFrame(const Http2FrameHeader& frame) {
+  has_preface_ = true;
+  is_in_preface_ = false;
+  Http2Abuse kind = Http2Abuse::kStrangeFrames;
+  const bool is_ack = (frame.flags & NGHTTP2_FLAG_ACK) != 0;
+  switch (frame.type) {
+    case NGHTTP2_HEADERS:
+      continuations_ = 0;
+      if (isPastStream(frame.stream)) {
+        if (!checkPastStream(frame.stream)) return false;
+        break;
+      }
+      if (frame.stream % 2 == 1 && frame.stream > history_.newest()) history_.open(frame.stream);
+      // A block that nghttp2 unpacks and nobody sees.
+      if (!is_leaving_) return true;
+      break;
+    case NGHTTP2_DATA:
+      if (isPastStream(frame.stream) && !checkPastStream(frame.stream)) return false;
+      if (frame.bytes > 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
+      kind = Http2Abuse::kEmptyContent;
+      break;
+    case NGHTTP2_CONTINUATION:
+      if (++continuations_ <= limits::kHttp2ContinuationsMax) return true;
+      endByAbuse(Http2Abuse::kContinuations);
+      return false;
     case NGHTTP2_PRIORITY:
+      if (frame.stream == kNoStream) {  // nghttp2 ignores priorities with all their mistakes
+        terminate(NGHTTP2_PROTOCOL_ERROR);
+        return false;
+      }
       kind = Http2Abuse::kPriorities;
       break;
     case NGHTTP2_RST_STREAM:
@@ -124,46 +178,72 @@ bool Http2ServerCodec::countFrame(std::uint8_t type, std::uint8_t flags) {
       break;
     case NGHTTP2_PING:
       if (is_ack && is_draining_) return true;
+      kind = Http2Abuse::kPings;
       break;
     case NGHTTP2_WINDOW_UPDATE:
       kind = Http2Abuse::kWindowUpdates;
       break;
     default:
-      return true;  // counted by what is in them, or by nghttp2; unknown ones are skipped
+      break;  // GOAWAY, and what nobody knows (RFC 9113 4.1: skipped)
   }
   if (budget_.spend(kind)) return true;
   endByAbuse(kind);
   return false;
 }
 
-void Http2ServerCodec::onBlockEnd(Stream& stream, bool is_request, bool is_end) {
+void Http2ServerCodec::onHeadEnd(Stream& stream, bool is_end) {
   stream.has_ended = is_end;
-  if (!is_request) {
-    return refuse(stream, Error{Reason::kFramingConflict, "request has trailers"});
-  }
   auto head = head_.finish(!is_end);
   if (!head) return refuse(stream, std::move(head.error()));
-  stream.input = Stream::Input::kBody;
   stream.is_told = true;
   stream.may_continue = head->expects_continue;
-  stream.has_declared = head->body.kind == BodyLength::Kind::kKnown;
-  stream.declared_left = head->body.bytes;
+  stream.may_tunnel = head->wants_upgrade;
+  const auto declared = head_.declaredBytes();
+  stream.has_declared = declared.has_value();
+  stream.declared_left = declared.value_or(0);
+  // What follows a request for a tunnel waits for its answer.
+  stream.input = stream.may_tunnel ? Stream::Input::kWhole : Stream::Input::kBody;
   events_.onRequestHead(stream.id, std::move(*head));
+  if (stream.may_tunnel) return events_.onRequestEnd(stream.id);
   if (is_end) deliver(stream);
 }
 
+void Http2ServerCodec::onTrailersEnd(Stream& stream, bool is_end) {
+  if (stream.input != Stream::Input::kBody) return;
+  if (!is_end) {
+    return refuse(stream, Error{Reason::kMalformedRequest, "trailers without an end"});
+  }
+  if (auto checked = head_.finishTrailers(); !checked) {
+    return refuse(stream, std::move(checked.error()));
+  }
+  onInputEnd(stream);
+}
+
 void Http2ServerCodec::onContent(Stream& stream, ByteView content) {
+  if (stream.may_tunnel && stream.input == Stream::Input::kWhole)
+    return stream.held.append(content);
   if (stream.input != Stream::Input::kBody) {
     nghttp2_session_consume_connection(session_.get(), content.size());
     return;
   }
   stream.may_continue = false;  // the client did not wait
-  if (stream.has_declared && content.size() > stream.declared_left) {
-    nghttp2_session_consume_connection(session_.get(), content.size());
-    return refuse(stream, Error{Reason::kFramingConflict, "request body: longer than declared"});
+  if (!stream.has_declared || content.size() <= stream.declared_left) {
+    return takeContent(stream, content);
   }
+  const auto fits = static_cast<std::size_t>(stream.declared_left);
+  nghttp2_session_consume_connection(session_.get(), content.size() - fits);
+  if (fits > 0) takeContent(stream, content.substr(0, fits));
+  refuse(stream, Error{Reason::kFramingConflict, "request body: longer than declared"});
+}
+
+// The last byte of a declared length waits for END_STREAM: whoever counts has no whole request
+// while more may come that makes it malformed.
+void Http2ServerCodec::takeContent(Stream& stream, ByteView content) {
   stream.declared_left -= stream.has_declared ? content.size() : 0;
-  if (!stream.held.empty() || content.size() > stream.credit) {
+  const Http2FrameHeader& frame = borders_.current();
+  const bool is_end = (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0 && frame.bytes == content.size();
+  const bool must_wait = stream.isDeclaredReached() && !is_end;
+  if (must_wait || !stream.held.empty() || content.size() > stream.credit) {
     stream.held.append(content);
     return deliver(stream);
   }
@@ -182,8 +262,10 @@ void Http2ServerCodec::onInputEnd(Stream& stream) {
 }
 
 void Http2ServerCodec::deliver(Stream& stream) {
-  while (stream.input == Stream::Input::kBody && stream.credit > 0 && !stream.held.empty()) {
-    const ByteView some = stream.held.view().substr(0, stream.credit);
+  const std::size_t kept = stream.isDeclaredReached() && !stream.has_ended ? 1 : 0;
+  while (stream.input == Stream::Input::kBody && stream.credit > 0 && stream.held.size() > kept) {
+    const ByteView some =
+        stream.held.view().substr(0, std::min(stream.credit, stream.held.size() - kept));
     stream.credit -= some.size();
     nghttp2_session_consume(session_.get(), static_cast<std::int32_t>(stream.id), some.size());
     events_.onRequestBody(stream.id, some);
@@ -206,6 +288,8 @@ void Http2ServerCodec::refuse(Stream& stream, Error error) {
 
 void Http2ServerCodec::receiveEnd() {
   is_end_received_ = true;
+  pullHttp2(*session_, output_);  // an error of the connection is not the end of a request
+  if (is_failing_) return;
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     if (streams_[i]->has_ended) continue;
     refuse(*streams_[i], Error{Reason::kClientClosed, "request: cut short"});
@@ -228,138 +312,6 @@ void Http2ServerCodec::credit(StreamId id, std::size_t bytes) {
   if (!stream->held.empty()) may_deliver_ = true;
 }
 
-// --- output --------------------------------------------------------------------------------------
-
-void Http2ServerCodec::sendContinue(StreamId id) {
-  Stream* const stream = find(id);
-  if (stream == nullptr || stream->is_head_sent || !stream->may_continue) return;
-  stream->may_continue = false;
-  const nghttp2_nv status = makeHttp2Field(":status", "100");
-  nghttp2_submit_headers(session_.get(), NGHTTP2_FLAG_NONE, static_cast<std::int32_t>(id), nullptr,
-                         &status, 1, nullptr);
-}
-
-void Http2ServerCodec::sendHead(StreamId id, const ResponseHead& head, bool for_head) {
-  Stream* const stream = find(id);
-  if (stream == nullptr || stream->is_over || stream->is_head_sent) return;
-  DCHECK_GE(head.status, 200) << "interim responses have calls of their own";
-  stream->is_head_sent = true;
-  stream->may_continue = false;
-  const bool has_content = !for_head && head.body.hasBody() && !statusForbidsBody(head.status);
-  stream->has_content = has_content;
-  stream->has_response_length = has_content && head.body.kind == BodyLength::Kind::kKnown;
-  stream->response_left = stream->has_response_length ? head.body.bytes : 0;
-  stream->has_moved = true;
-  submitHead(*stream, head, has_content);
-}
-
-void Http2ServerCodec::submitHead(Stream& stream, const ResponseHead& head, bool has_content) {
-  thread_local std::vector<nghttp2_nv> fields;
-  fields.clear();
-  std::string status;
-  appendNumber(status, head.status);
-  fields.push_back(makeHttp2Field(":status", status));
-  for (const Header& field : head.headers) {
-    switch (field.id) {
-      case HeaderId::kConnection:
-      case HeaderId::kContentLength:
-      case HeaderId::kKeepAlive:
-      case HeaderId::kProxyConnection:
-      case HeaderId::kTransferEncoding:
-      case HeaderId::kUpgrade:
-        continue;
-      default:
-        fields.push_back(makeHttp2Field(field.name, field.value));
-    }
-  }
-  std::string length;
-  if (head.body.kind == BodyLength::Kind::kKnown && !statusForbidsBody(head.status)) {
-    appendNumber(length, head.body.bytes);
-    fields.push_back(makeHttp2Field("content-length", length));
-  }
-  const nghttp2_data_provider provider = http2Provider(stream);
-  stream.is_sent = !has_content;
-  const int submitted =
-      nghttp2_submit_response(session_.get(), static_cast<std::int32_t>(stream.id), fields.data(),
-                              fields.size(), has_content ? &provider : nullptr);
-  if (submitted != 0) reset(stream.id, NGHTTP2_INTERNAL_ERROR);
-}
-
-void Http2ServerCodec::sendBody(StreamId id, ByteView chunk) {
-  Stream* const stream = find(id);
-  if (stream == nullptr || !stream->has_content || stream->is_over || chunk.empty()) return;
-  if (stream->has_response_length) {
-    DCHECK_LE(chunk.size(), stream->response_left) << "response longer than declared";
-    chunk = chunk.substr(0, static_cast<std::size_t>(stream->response_left));
-    stream->response_left -= chunk.size();
-  }
-  if (stream->content.empty()) stream->has_moved = true;
-  stream->content.append(chunk);
-  resumeHttp2(*session_, static_cast<std::int32_t>(id), *stream);
-}
-
-void Http2ServerCodec::sendEnd(StreamId id) {
-  Stream* const stream = find(id);
-  if (stream == nullptr || stream->is_over) return;
-  if (!stream->is_head_sent || stream->response_left > 0) return abort(id);
-  stream->is_over = true;
-  stream->input = Stream::Input::kDeaf;
-  resumeHttp2(*session_, static_cast<std::int32_t>(id), *stream);
-}
-
-// The last frame of a response has left nghttp2. The client need not send what is left of its
-// request (RFC 9113 8.1); one that was malformed ends in an error.
-void Http2ServerCodec::onAnswerSent(Stream& stream) {
-  if (stream.is_malformed) return reset(stream.id, NGHTTP2_PROTOCOL_ERROR);
-  budget_.earnAnswer();
-  if (!stream.has_ended) reset(stream.id, NGHTTP2_NO_ERROR);
-}
-
-void Http2ServerCodec::reset(StreamId stream, std::uint32_t code) {
-  if (find(stream) == nullptr) return;
-  nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<std::int32_t>(stream),
-                            code);
-}
-
-void Http2ServerCodec::abort(StreamId id) {
-  Stream* const stream = find(id);
-  if (stream == nullptr || stream->is_over) return;
-  stream->is_over = true;
-  stream->input = Stream::Input::kDeaf;
-  reset(id, stream->is_malformed ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_INTERNAL_ERROR);
-}
-
-Buffer& Http2ServerCodec::pull() {
-  pullHttp2(*session_, output_);
-  return output_;
-}
-
-std::size_t Http2ServerCodec::queuedBytes(StreamId id) const {
-  const Stream* const stream = find(id);
-  return stream != nullptr ? stream->content.size() : 0;
-}
-
-std::size_t Http2ServerCodec::heldBytes() const {
-  std::size_t bytes = 0;
-  for (const auto& stream : streams_) bytes += stream->held.capacity() + stream->content.capacity();
-  return bytes;
-}
-
-bool Http2ServerCodec::isStalled() const {
-  return std::any_of(streams_.begin(), streams_.end(), [](const auto& stream) {
-    return stream->is_head_sent && (stream->is_over || !stream->content.empty());
-  });
-}
-
-void Http2ServerCodec::resetStalled() {
-  for (const auto& stream : streams_) {
-    const bool waits = stream->is_head_sent && (stream->is_over || !stream->content.empty());
-    if (!waits || std::exchange(stream->has_moved, false)) continue;
-    events_.onAbuse(Http2Abuse::kStalledStreams);
-    reset(stream->id, NGHTTP2_CANCEL);  // if the owner still has it: onRequestCancelled()
-  }
-}
-
 // --- the end -------------------------------------------------------------------------------------
 
 void Http2ServerCodec::drain() {
@@ -372,18 +324,6 @@ void Http2ServerCodec::endByAbuse(Http2Abuse kind) {
   if (is_failing_) return;
   events_.onAbuse(kind);
   terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-void Http2ServerCodec::endByError(int nghttp2_error) {
-  if (is_failing_) return;
-  switch (nghttp2_error) {
-    case NGHTTP2_ERR_FLOODED:
-      return endByAbuse(Http2Abuse::kAcknowledged);
-    case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS:
-      return endByAbuse(Http2Abuse::kContinuations);
-    default:
-      return terminate(NGHTTP2_PROTOCOL_ERROR);
-  }
 }
 
 void Http2ServerCodec::terminate(std::uint32_t code) {
@@ -403,9 +343,8 @@ void Http2ServerCodec::cancelAll() {
 
 bool Http2ServerCodec::isFinished() const {
   if (!output_.empty() || nghttp2_session_want_write(session_.get()) != 0) return false;
-  if (is_failing_) return true;
-  if (is_end_received_ && streams_.empty()) return true;
-  return nghttp2_session_want_read(session_.get()) == 0;
+  if (is_failing_ || (is_end_received_ && streams_.empty())) return true;
+  return nghttp2_session_want_read(session_.get()) == 0;  // all is answered after a GOAWAY
 }
 
 }  // namespace edgehold

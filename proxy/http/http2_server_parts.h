@@ -17,7 +17,7 @@ struct Http2ServerCodec::Stream : Http2Outgoing {
   enum class Input : std::uint8_t {
     kHead,
     kBody,   // delivers content, as far as credit goes
-    kWhole,  // the owner has seen the end
+    kWhole,  // the owner has seen the end; what follows a request for a tunnel is held
     kDeaf,   // whatever comes is dropped
   };
   StreamId id = kNoStream;
@@ -32,8 +32,14 @@ struct Http2ServerCodec::Stream : Http2Outgoing {
   bool has_ended = false;  // END_STREAM came
   bool may_continue = false;
   bool is_head_sent = false;
-  bool has_content = false;  // the response has
-  bool has_moved = true;     // since resetStalled()
+  bool has_content = false;      // the response has
+  bool may_tunnel = false;       // it is an extended CONNECT (RFC 8441) without an answer
+  bool has_waited = false;       // ever since resetStalled() looked
+  std::uint64_t sent_bytes = 0;  // of content, since then
+
+  bool isDeclaredReached() const { return has_declared && declared_left == 0; }
+  // For the client to open its window.
+  bool isWaiting() const { return is_head_sent && (is_over || !content.empty()); }
 };
 
 struct Http2ServerCodec::Callbacks {
@@ -42,7 +48,6 @@ struct Http2ServerCodec::Callbacks {
   static const nghttp2_option* options();
 
   // In the order of a request. `user` is the codec.
-  static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user);
   static int onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* user);
   static int onHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                       std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,

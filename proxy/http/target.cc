@@ -163,7 +163,8 @@ std::optional<std::string_view> afterScheme(std::string_view text) {
 
 bool isValidIpv6(std::string_view address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (address.size() >= text.size()) return false;
+  // inet_pton() stops at a NUL.
+  if (address.size() >= text.size() || address.find('\0') != std::string_view::npos) return false;
   address.copy(text.data(), address.size());
   in6_addr ignored;
   return inet_pton(AF_INET6, text.data(), &ignored) == 1;

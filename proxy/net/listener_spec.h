@@ -32,7 +32,7 @@ struct TlsSpec {
   // Chosen by SNI among the names of each leaf (exact, then wildcard); the first serves the rest.
   std::vector<CertificateSpec> certificates;
   bool allows_tls12 = true;
-  bool offers_http2 = false;  // by ALPN, before HTTP/1.1
+  bool offers_http2 = true;  // by ALPN, before HTTP/1.1
   TicketSpec tickets = {};
   // Whose certificates of clients are believed (PEM); empty: none are asked for.
   std::string client_ca_file = {};
@@ -47,6 +47,7 @@ struct ListenerSpec {
   // Nothing: connections begin with TLS or HTTP.
   std::optional<CidrSet> announcers;
   bool is_tls = true;
+  bool takes_http2 = false;  // in clear text, from clients that know beforehand (RFC 9113 3.3)
   TlsSpec tls;
   int backlog = 4096;
 };

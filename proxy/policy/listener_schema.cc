@@ -102,7 +102,7 @@ TlsSpec readTls(ConfigReader& tls, SchemaScope& scope) {
     tls.reject("certificates", "at least one `{certificate: FILE, key: FILE}` is required");
   }
   spec.allows_tls12 = tls.choice<bool>("min_version", true, {{"1.2", true}, {"1.3", false}});
-  spec.offers_http2 = tls.boolean("http2", false);
+  spec.offers_http2 = tls.boolean("http2", true);
   spec.tickets = readTickets(tls, scope);
   readClientCertificates(tls, scope, spec);
   spec.hsts = readHsts(tls);
@@ -160,6 +160,10 @@ ListenerSpec readListener(ConfigReader& reader, SchemaScope& scope,
   } else if (!spec.is_tls && !is_clear_text) {
     reader.reject("tls", "required, unless `clear_text: true` is written");
   }
+  if (spec.is_tls && reader.has("http2")) {
+    reader.reject("http2", "of a TLS listener this is `tls.http2`");
+  }
+  spec.takes_http2 = reader.boolean("http2", false);
   reader.finish();
   return spec;
 }

@@ -10,6 +10,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/http/http1_server_codec.h"
+#include "proxy/http/http2_frame_borders.h"
 #include "proxy/http/http2_server_codec.h"
 
 namespace edgehold {
@@ -37,7 +38,8 @@ std::unique_ptr<ServerCodec> newHttp1Codec(ServerCodec::Events& events) {
 }
 
 std::unique_ptr<ServerCodec> newHttp2Codec(ServerCodec::Events& events, bool is_secure) {
-  return std::make_unique<Http2ServerCodec>(events, is_secure);
+  return std::make_unique<Http2ServerCodec>(events,
+                                            Http2ServerCodec::Options{.is_secure = is_secure});
 }
 
 }  // namespace
@@ -187,13 +189,29 @@ void ClientConnection::onTransportOpen() {
   facts_.server_name = transport_->serverName();
   facts_.principal = transport_->principal();
   if (pass_ != nullptr) pass_->handsShaken();
-  if (transport_->protocol() == "h2") {
-    codec_ = newHttp2Codec(*this, facts_.is_secure);
-    stream_deadline_ = station_.loop().makeTimer([this] { onStreamDeadline(); });
-    flushLater();  // our settings
-  }
+  if (transport_->protocol() == "h2") useHttp2();
   if (facts_.is_secure) station_.metrics().tls_handshakes.add(1);
   setWait();
+}
+
+void ClientConnection::useHttp2() {
+  codec_ = newHttp2Codec(*this, facts_.is_secure);
+  stream_deadline_ = station_.loop().makeTimer([this] { onStreamDeadline(); });
+  flushLater();  // our settings
+}
+
+// Which version a client in clear text speaks; until its first bytes tell, none.
+void ClientConnection::choose() {
+  const Http2Preface preface = findHttp2Preface(input_.view());
+  if (preface == Http2Preface::kPart) return;
+  awaits_preface_ = false;
+  if (preface == Http2Preface::kWhole) useHttp2();
+  feedLeftOver();
+}
+
+// A part of a preface that never became whole is a part of an HTTP/1 head.
+void ClientConnection::settleForHttp1() {
+  if (std::exchange(awaits_preface_, false)) feedLeftOver();
 }
 
 void ClientConnection::onTransportFailed(Error) {
@@ -219,6 +237,7 @@ void ClientConnection::read() {
       has_input_ended_ = true;
       is_reading_ = false;
       transport_->wantRead(false);
+      settleForHttp1();
       codec_->receiveEnd();
       flushLater();
     } else if (got.kind == IoResult::Kind::kFailed) {
@@ -235,7 +254,10 @@ void ClientConnection::feed(ByteView bytes) {
     if (lingered_bytes_ > limits::kLingerBytesMax) close();
     return;
   }
-  if (input_.empty()) {
+  if (awaits_preface_) {
+    input_.append(bytes);
+    choose();
+  } else if (input_.empty()) {
     const std::size_t used = codec_->receive(bytes);
     if (used < bytes.size()) input_.append(bytes.substr(used));
   } else {
@@ -376,6 +398,7 @@ ClientConnection::Wait ClientConnection::currentWait() const {
   if (!is_open_) return Wait::kHandshake;
   if (is_lingering_) return Wait::kLinger;
   if (!codec_->pull().empty() || !transport_->isFlushed()) return Wait::kWrite;
+  if (awaits_preface_ && !input_.empty()) return Wait::kHead;
   if (codec_->isIdle()) return Wait::kIdle;
   if (codec_->isInHead()) return Wait::kHead;
   if (!codec_->isMultiplexed()) {
@@ -459,6 +482,13 @@ Duration ClientConnection::waitTime() const {
   return facts_.is_surplus ? std::min<Duration>(time, limits::kSurplusTimeout) : time;
 }
 
+// What moves in `time` if the peer is not too slow; nothing at all is always too slow.
+std::uint64_t ClientConnection::leastBytes(Duration time) const {
+  const auto rate = static_cast<std::uint64_t>(station_.snapshot()->limits().client_rate);
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+  return std::max<std::uint64_t>(1, rate * static_cast<std::uint64_t>(seconds));
+}
+
 Instant ClientConnection::exchangeDeadline() const {
   Instant earliest = Instant::max();
   for (const auto& stream : streams_) earliest = std::min(earliest, stream->driver().deadline());
@@ -513,7 +543,7 @@ void ClientConnection::onStreamDeadline() {
     codec_->fail(id, Error{Reason::kBodyTimeout, "request body took too long"});
   }
   if (is_stalled_ && stall_check_ <= now) {
-    codec_->resetStalled();
+    codec_->resetStalled(leastBytes(station_.snapshot()->timeouts().write));
     is_stalled_ = false;  // the next check is a whole wait from now
   }
   flushLater();
@@ -539,6 +569,7 @@ void ClientConnection::onWaitOver() {
   if (is_judged && isMovingEnough()) return beginWait(wait_, idleTime());
   switch (wait_) {
     case Wait::kHead:
+      settleForHttp1();
       codec_->fail(kNoStream, Error{Reason::kHeadTimeout, "request head took too long"});
       break;
     case Wait::kBody:

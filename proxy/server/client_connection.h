@@ -42,6 +42,8 @@ class ClientConnection final : public Mortal,
   }
   // No request of it is under way: closing it costs its client nothing but a new one.
   bool isIdle() const { return isIdle(currentWait()); }
+  // Before start(), in clear text: the client may begin with the preface of HTTP/2.
+  void allowHttp2() { awaits_preface_ = true; }
   void start();
   // No new requests: idle connections close now, others after the answer that is under way.
   void drain();
@@ -80,6 +82,9 @@ class ClientConnection final : public Mortal,
   void read();
   void feed(ByteView bytes);
   void feedLeftOver();
+  void choose();
+  void settleForHttp1();
+  void useHttp2();
   void flush();
   void finish();
   void setWait();
@@ -91,6 +96,7 @@ class ClientConnection final : public Mortal,
   std::uint64_t movedBytes() const;
   Duration idleTime() const;
   bool isMovingEnough() const;
+  std::uint64_t leastBytes(Duration time) const;
   Instant exchangeDeadline() const;
   void onDeadline();
   void onWaitOver();
@@ -133,6 +139,7 @@ class ClientConnection final : public Mortal,
   bool is_lingering_ = false;  // all is said; the client is only read until it sees that
   bool is_reading_ = true;
   bool has_input_ended_ = false;
+  bool awaits_preface_ = false;   // the first bytes say which version it is
   bool owes_record_ = false;      // a decision or claim of this turn is not known to be written
   bool needs_record_ = false;     // and no answer leaves without it
   bool is_stalled_ = false;       // stall_check_ is due some time

@@ -197,6 +197,7 @@ void Worker::welcome(const Caller& caller, Fd fd, ConnectionGate::Pass pass) {
       &started, Visitor{std::move(pass), caller.number, std::move(connection)});
   numbers_.emplace(caller.number, &started);
   started.arriveBy(caller.index, entry.first->second.pass);
+  if (serving_->policy->server().listeners[caller.index].takes_http2) started.allowHttp2();
   started.start();
   if (station_.isDraining()) started.drain();  // it was announced too late
 }

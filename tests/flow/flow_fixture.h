@@ -91,6 +91,7 @@ class FlowTest : public testing::Test {
         *station_, std::make_unique<FakeTransport>(client, *Endpoint::parse(from)),
         [this](ClientConnection& ended) { bury(ended); }));
     if (is_surplus) connections_.back()->refuseRequests();
+    if (protocol == "h2c") connections_.back()->allowHttp2();
     connections_.back()->start();
     client->open();
     settle();

@@ -228,6 +228,71 @@ TEST_F(Http2FlowTest, TimesOutABodyThatTrickles) {
   EXPECT_EQ(reasons(), std::vector<std::string>{"body_timeout"});
 }
 
+TEST_F(Http2FlowTest, KnowsThePrefaceInClearTextHoweverItIsCut) {
+  use(kOpen);
+  for (const std::size_t piece : {1u, 5u, 24u, 1000u}) {
+    Http2Peer peer;
+    const auto client = connect("192.0.2.7:4000", false, "h2c");
+    const std::string bytes = http2Start() + http2Headers(1, http2Get("/a/../b"));
+    for (std::size_t at = 0; at < bytes.size(); at += piece) send(*client, bytes.substr(at, piece));
+    peer.take(client->received);
+    EXPECT_EQ(peer.answers[1].statuses, std::vector<std::string>{"400"});
+    EXPECT_TRUE(peer.answers[1].has_ended);
+  }
+}
+
+TEST_F(Http2FlowTest, SpeaksHttp1ToWhoeverBeginsOtherwise) {
+  use(kOpen);
+  for (const std::string_view bytes :
+       {"GET /a/../b HTTP/1.1\r\nHost: h\r\n\r\n", "PRI / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "PUT /a/../b HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"}) {
+    const auto client = connect("192.0.2.7:4000", false, "h2c");
+    for (const char byte : bytes) send(*client, {&byte, 1});
+    if (bytes.starts_with("PRI")) {
+      EXPECT_THAT(upstreamOf("/").received, StartsWith("PRI / HTTP/1.1\r\n"));
+    } else {
+      EXPECT_THAT(client->received, StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+    }
+  }
+}
+
+TEST_F(Http2FlowTest, TimesOutAPartOfAPreface) {
+  use(kOpen);
+  const auto client = connect("192.0.2.7:4000", false, "h2c");
+  send(*client, "PRI * HTT");
+  loop_.advance(4s);
+  settle();
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 408 "));
+  const auto other = connect("192.0.2.7:4001", false, "h2c");
+  send(*other, "PR");
+  other->end();
+  settle();
+  EXPECT_EQ(reasons(), (std::vector<std::string>{"head_timeout", "malformed_request"}));
+}
+
+TEST_F(Http2FlowTest, RefusesThePrefaceWhereItIsNotAllowed) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, http2Start());
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 "));
+  EXPECT_THAT(client->received, Not(HasSubstr(" 200 ")));
+  EXPECT_TRUE(dialer_.peers.empty());
+}
+
+TEST_F(Http2FlowTest, GivesUpAWindowThatOpensByteByByte) {
+  use(kOpen);
+  const auto client = connectHttp2();
+  exchange(*client, http2WindowUpdate(0, 1 << 20) + http2Headers(1, http2Get("/1")));
+  send(upstreamOf("/1"), "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+  for (int i = 0; i < 20; ++i) send(upstreamOf("/1"), std::string(10'000, 's'));
+  for (int i = 0; i < 10; ++i) {
+    loop_.advance(5s);
+    exchange(*client, http2WindowUpdate(1, 1));
+  }
+  EXPECT_EQ(peer_.answers[1].reset, NGHTTP2_CANCEL);
+  EXPECT_EQ(reasons(), std::vector<std::string>{"client_closed"});
+}
+
 TEST_F(Http2FlowTest, GivesUpAWindowThatIsHeldShut) {
   use(kOpen);
   const auto client = connectHttp2();

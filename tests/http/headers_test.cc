@@ -174,6 +174,7 @@ TEST(HopByHop, RemovesWhatConcernsOneConnection) {
                       {"proxy-authorization", "x"},
                       {"Proxy-Authentication-Info", "x"},
                       {"Proxy", "http://evil"},
+                      {"HTTP2-Settings", "AAMAAABk"},
                       {"TE", "trailers"},
                       {"Trailer", "X"},
                       {"Transfer-Encoding", "chunked"},

@@ -163,6 +163,7 @@ TEST(Http2RequestHead, RefusesWhatIsMalformed) {
       having(":authority", "user@h"),
       having(":authority", "h\r\nx-evil: 1"),
       having(":authority", "h /"),
+      having(":authority", "[::1" + nul + "]"),  // seen first by http2_to_http1_fuzz
       with({{":method", "GET"}}),
       with({{":path", "/b"}}),
       with({{":status", "200"}}),
@@ -235,7 +236,11 @@ TEST(Http2RequestHead, RefusesTargetsWithASecondSpelling) {
 
 TEST(Http2RequestHead, RefusesConnectAndTrace) {
   EXPECT_EQ(refusalOf({having(":method", "TRACE")}), Reason::kMethodNotAllowed);
-  EXPECT_EQ(refusalOf({having(":method", "CONNECT")}), Reason::kMethodNotAllowed);
+  // RFC 9113 8.5: a CONNECT names an authority and nothing else.
+  EXPECT_EQ(refusalOf({having(":method", "CONNECT")}), Reason::kMalformedRequest);
+  EXPECT_EQ(refusalOf({{{":method", "CONNECT"}}}), Reason::kMalformedRequest);
+  EXPECT_EQ(refusalOf({{{":method", "CONNECT"}, {":authority", "h:443"}, {":path", "/"}}}),
+            Reason::kMalformedRequest);
   EXPECT_EQ(refusalOf({{{":method", "CONNECT"}, {":authority", "h:443"}}}),
             Reason::kMethodNotAllowed);
 }
@@ -271,6 +276,61 @@ TEST(Http2RequestHead, RefusesANameTooLong) {
   const std::string longest(limits::kHeaderNameBytesMax, 'a');
   EXPECT_EQ(refusalOf({with({{longest, "1"}})}), std::nullopt);
   EXPECT_EQ(refusalOf({with({{longest + "a", "1"}})}), Reason::kHeadTooLarge);
+}
+
+Fields tunnel() {
+  Fields fields = with({});
+  fields[0].second = "CONNECT";
+  fields.emplace_back(":protocol", "websocket");
+  return fields;
+}
+
+TEST(Http2RequestHead, TakesATunnelForTheUpgradeItMeans) {
+  Http2RequestHead head(true, /*allows_tunnels=*/true);
+  const auto parsed = parse(head, {tunnel(), true});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_TRUE(parsed->wants_upgrade);
+  EXPECT_EQ(parsed->protocol, "websocket");
+  EXPECT_EQ(parsed->method, Method::kConnect);
+  EXPECT_EQ(parsed->target.path, "/a");
+  EXPECT_EQ(parsed->body.kind, BodyLength::Kind::kNone);
+  EXPECT_TRUE(parse(head, {get()}));
+  EXPECT_FALSE(parse(head, {get()})->wants_upgrade);
+}
+
+TEST(Http2RequestHead, RefusesMalformedTunnels) {
+  Http2RequestHead head(true, /*allows_tunnels=*/true);
+  const auto reasonOf = [&head](const Fields& fields, bool has_content = true) {
+    const auto parsed = parse(head, {fields, has_content});
+    return parsed ? Reason::kAllowed : parsed.error().reason;
+  };
+  const auto changed = [](std::size_t at, std::string value) {
+    Fields fields = tunnel();
+    fields[at].second = std::move(value);
+    return fields;
+  };
+  const auto lacking = [](std::size_t at) {
+    Fields fields = tunnel();
+    fields.erase(fields.begin() + static_cast<std::ptrdiff_t>(at));
+    return fields;
+  };
+  const auto more = [](const char* name, const char* value) {
+    Fields fields = tunnel();
+    fields.emplace_back(name, value);
+    return fields;
+  };
+  EXPECT_EQ(reasonOf(tunnel()), Reason::kAllowed);
+  for (const std::size_t at : {1u, 2u, 3u})
+    EXPECT_EQ(reasonOf(lacking(at)), Reason::kMalformedRequest);
+  EXPECT_EQ(reasonOf(changed(0, "GET")), Reason::kMalformedRequest);
+  EXPECT_EQ(reasonOf(changed(4, "")), Reason::kMalformedRequest);
+  EXPECT_EQ(reasonOf(changed(4, "a b")), Reason::kMalformedRequest);
+  EXPECT_EQ(reasonOf(changed(4, "a\r\nb")), Reason::kMalformedRequest);
+  EXPECT_EQ(reasonOf(changed(3, "*")), Reason::kTargetNotCanonical);
+  EXPECT_EQ(reasonOf(tunnel(), false), Reason::kMalformedRequest);
+  EXPECT_EQ(reasonOf(more(":protocol", "websocket")), Reason::kMalformedRequest);
+  EXPECT_EQ(reasonOf(more("content-length", "0")), Reason::kFramingConflict);
+  EXPECT_EQ(reasonOf(more("upgrade", "websocket")), Reason::kMalformedRequest);
 }
 
 TEST(Http2RequestHead, ForgetsTheFaultOfTheLastBlock) {

@@ -95,7 +95,7 @@ class Http2ServerCodecTest : public testing::Test {
   }
 
   RecordingHttp2 seen;
-  Http2ServerCodec codec{seen, /*is_secure=*/false};
+  Http2ServerCodec codec{seen, {}};
   Http2Peer peer;
 };
 
@@ -129,7 +129,7 @@ TEST_F(Http2ServerCodecTest, AnswersManyStreamsInAnyOrder) {
 
 TEST_F(Http2ServerCodecTest, SeesTheSameByteByByte) {
   RecordingHttp2 other;
-  Http2ServerCodec slow(other, false);
+  Http2ServerCodec slow(other, {});
   other.on_head = [&](StreamId stream) { slow.credit(stream, 100); };
   const std::string bytes = http2Start() + http2Headers(1, http2Get("/1", "POST"), false) +
                             http2Content(1, "hel", false) + http2Content(1, "lo");
@@ -165,6 +165,19 @@ TEST_F(Http2ServerCodecTest, OpensTheWindowOnlyForWhatTheOwnerTook) {
   read();
   EXPECT_EQ(seen.requests[1].content.size(), half.size());
   EXPECT_EQ(peer.window_opened[1], half.size());
+}
+
+TEST_F(Http2ServerCodecTest, ResetsAStreamWhoseContentGoesPastItsWindow) {
+  send(http2Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, ""));
+  send(http2Headers(1, http2Get("/", "POST"), false));
+  const std::size_t frames = limits::kHttp2StreamWindowBytes / 16384;
+  for (std::size_t i = 0; i < frames; ++i) send(http2Content(1, std::string(16384, 'a'), false));
+  EXPECT_FALSE(peer.answers[1].reset);
+  EXPECT_LE(codec.heldBytes(), 2 * limits::kHttp2StreamWindowBytes);
+  send(http2Content(1, "a", false));
+  EXPECT_EQ(peer.answers[1].reset, NGHTTP2_FLOW_CONTROL_ERROR);
+  EXPECT_TRUE(seen.requests[1].is_cancelled);
+  expectFine();
 }
 
 TEST_F(Http2ServerCodecTest, LetsNoSlowUploadStopAnother) {
@@ -337,20 +350,259 @@ TEST_F(Http2ServerCodecTest, HoldsContentToItsDeclaredLength) {
   EXPECT_EQ(seen.requests[3].error->reason, Reason::kFramingConflict);
   EXPECT_FALSE(seen.requests[3].is_whole);
   EXPECT_EQ(seen.requests[5].error->reason, Reason::kFramingConflict);
-  EXPECT_EQ(seen.requests[5].content, "hello");
+  EXPECT_EQ(seen.requests[5].content, "hell");
   EXPECT_TRUE(seen.requests[7].is_whole);
   EXPECT_EQ(peer.answers[3].reset, NGHTTP2_PROTOCOL_ERROR);
   EXPECT_EQ(peer.answers[5].reset, NGHTTP2_PROTOCOL_ERROR);
 }
 
-TEST_F(Http2ServerCodecTest, RefusesTrailers) {
+// Seen first by http2_session_fuzz: in two pieces, what fits was told before the rest was refused.
+TEST_F(Http2ServerCodecTest, NeverTellsAWholeLengthOfContentThatGoesOn) {
+  const std::string head =
+      http2Headers(1, http2Get("/", "POST") + Http2Fields{{"content-length", "5"}}, false);
+  for (const std::string& content :
+       {http2Content(1, "hello!", false), http2Content(1, "hello", false) + http2Content(1, "!")}) {
+    for (const std::size_t piece : {1u, 2u, 1000u}) {
+      RecordingHttp2 other;
+      Http2ServerCodec target(other, {});
+      other.on_head = [&](StreamId stream) { target.credit(stream, 100); };
+      target.receive(http2Start() + head);
+      for (std::size_t at = 0; at < content.size(); at += piece) {
+        target.receive(std::string_view(content).substr(at, piece));
+      }
+      EXPECT_EQ(other.requests[1].content, "hell");
+      EXPECT_FALSE(other.requests[1].is_whole);
+      EXPECT_EQ(other.requests[1].error->reason, Reason::kFramingConflict);
+    }
+  }
+}
+
+TEST_F(Http2ServerCodecTest, TellsTheLastByteOfALengthWithTheEnd) {
+  seen.on_head = [this](StreamId stream) { codec.credit(stream, 100); };
+  send(http2Headers(1, http2Get("/", "POST") + Http2Fields{{"content-length", "5"}}, false));
+  send(http2Content(1, "hello", false));
+  EXPECT_EQ(seen.requests[1].content, "hell");
+  send(http2Content(1, ""));
+  EXPECT_EQ(seen.requests[1].content, "hello");
+  EXPECT_TRUE(seen.requests[1].is_whole);
+}
+
+// Seen first: a length of zero was forgotten because nothing was to be waited for.
+TEST_F(Http2ServerCodecTest, HoldsContentToADeclaredLengthOfZero) {
+  answerAll();
+  seen.on_head = [this](StreamId stream) { codec.credit(stream, 100); };
+  const Http2Fields none = http2Get("/", "POST") + Http2Fields{{"content-length", "0"}};
+  send(http2Headers(1, none, false) + http2Content(1, ""));
+  send(http2Headers(3, none, false) + http2Content(3, "smuggled"));
+  EXPECT_TRUE(seen.requests[1].is_whole);
+  EXPECT_EQ(seen.requests[3].content, "");
+  EXPECT_EQ(seen.requests[3].error->reason, Reason::kFramingConflict);
+  EXPECT_EQ(peer.answers[3].reset, NGHTTP2_PROTOCOL_ERROR);
+}
+
+TEST_F(Http2ServerCodecTest, ChecksTrailersAndDropsThem) {
   answerAll();
   seen.on_head = [this](StreamId stream) { codec.credit(stream, 100); };
   send(http2Headers(1, http2Get("/", "POST"), false) + http2Content(1, "a", false) +
        http2Headers(1, {{"x-trailer", "1"}}));
+  EXPECT_TRUE(seen.requests[1].is_whole);
+  EXPECT_EQ(seen.requests[1].content, "a");
+  EXPECT_TRUE(peer.answers[1].has_ended);
+  const std::vector<std::pair<Http2Fields, bool>> kWrong = {
+      {{{"x-trailer", "1"}}, false},  // RFC 9113 8.1: they end the stream
+      {{{":path", "/b"}}, true},         {{{"x-a", "1"}, {":status", "200"}}, true},
+      {{{"X-Upper", "1"}}, true},        {{{"x-a", "1\r\nx-b: 2"}}, true},
+      {{{"connection", "close"}}, true}, {{{"content-length", "1"}}, true},
+      {{{"host", "evil"}}, true},        {{{"authorization", "evil"}}, true},
+  };
+  StreamId id = 3;
+  for (const auto& [trailers, is_end] : kWrong) {
+    send(http2Headers(id, http2Get("/", "POST"), false) + http2Content(id, "a", false) +
+         http2Headers(id, trailers, is_end));
+    EXPECT_FALSE(seen.requests[id].is_whole) << trailers[0].first;
+    ASSERT_TRUE(seen.requests[id].error) << trailers[0].first;
+    EXPECT_EQ(seen.requests[id].error->reason, Reason::kMalformedRequest);
+    EXPECT_EQ(peer.answers[id].reset, NGHTTP2_PROTOCOL_ERROR);
+    id += 2;
+  }
+}
+
+TEST_F(Http2ServerCodecTest, HoldsContentBeforeTrailersToItsDeclaredLength) {
+  answerAll();
+  seen.on_head = [this](StreamId stream) { codec.credit(stream, 100); };
+  send(http2Headers(1, http2Get("/", "POST") + Http2Fields{{"content-length", "2"}}, false) +
+       http2Content(1, "a", false) + http2Headers(1, {{"x-trailer", "1"}}));
   EXPECT_FALSE(seen.requests[1].is_whole);
   EXPECT_EQ(seen.requests[1].error->reason, Reason::kFramingConflict);
+}
+
+TEST_F(Http2ServerCodecTest, OffersTunnelsOnlyWhereTold) {
+  const Http2Fields tunnel = {{":method", "CONNECT"},
+                              {":scheme", "http"},
+                              {":authority", "h"},
+                              {":path", "/chat?a=b"},
+                              {":protocol", "websocket"}};
+  answerAll();
+  send(http2Headers(1, tunnel, false));
+  EXPECT_EQ(peer.settings.count(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL), 0u);
+  EXPECT_EQ(seen.requests[1].error->reason, Reason::kMalformedRequest);
+
+  RecordingHttp2 told;
+  Http2ServerCodec open(told, {.allows_tunnels = true});
+  Http2Peer other;
+  const auto exchange = [&](std::string_view bytes) {
+    open.receive(bytes);
+    while (!open.pull().empty()) other.take(takeOutput(open.pull()));
+  };
+  exchange(http2Start() + http2Headers(1, tunnel, false) + http2Content(1, "early", false));
+  EXPECT_EQ(other.settings[NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL], 1u);
+  EXPECT_EQ(told.requests[1].start, "CONNECT /chat?a=b");
+  EXPECT_TRUE(told.requests[1].is_whole);
+  open.credit(1, 100);
+  exchange("");
+  EXPECT_EQ(told.requests[1].content, "") << "nothing is read before the tunnel is open";
+  told.requests[1].is_whole = false;
+  open.sendHead(1, response(200, BodyLength::untilClose()), false);
+  open.sendBody(1, "hello");
+  exchange("");
+  EXPECT_EQ(told.requests[1].content, "early");
+  EXPECT_EQ(other.answers[1].content, "hello");
+  EXPECT_EQ(other.answers[1].fields.count("content-length"), 0u);
+  exchange(http2Content(1, "more"));
+  EXPECT_EQ(told.requests[1].content, "earlymore");
+  EXPECT_TRUE(told.requests[1].is_whole) << "the client's half is over";
+  open.sendBody(1, "bye");
+  open.sendEnd(1);
+  exchange("");
+  EXPECT_EQ(other.answers[1].content, "hellobye");
+  EXPECT_TRUE(other.answers[1].has_ended);
+  EXPECT_FALSE(other.answers[1].reset);
+}
+
+TEST_F(Http2ServerCodecTest, ReadsNothingOfATunnelThatWasRefused) {
+  RecordingHttp2 told;
+  Http2ServerCodec open(told, {.allows_tunnels = true});
+  told.on_head = [&](StreamId stream) { open.credit(stream, 100); };
+  open.receive(http2Start() + http2Headers(1,
+                                           {{":method", "CONNECT"},
+                                            {":scheme", "http"},
+                                            {":authority", "h"},
+                                            {":path", "/"},
+                                            {":protocol", "websocket"}},
+                                           false));
+  open.sendHead(1, response(403, BodyLength::known(2)), false);
+  open.sendBody(1, "no");
+  open.sendEnd(1);
+  open.receive(http2Content(1, "frames", false));
+  peer.take(takeOutput(open.pull()));
+  EXPECT_EQ(told.requests[1].content, "");
+  EXPECT_TRUE(peer.answers[1].has_ended);
+  EXPECT_EQ(peer.answers[1].reset, NGHTTP2_NO_ERROR);
+}
+
+// Seen first by http2_session_fuzz: whole, a broken block ended the connection; cut, it was a
+// request of a client that had gone.
+TEST_F(Http2ServerCodecTest, TellsNothingOfARequestWhoseBlockCannotBeUnpacked) {
+  const std::string broken =
+      http2Frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+                 "\xff\xff\xff\xff\xff");
+  for (const bool is_pulled : {false, true}) {
+    RecordingHttp2 other;
+    Http2ServerCodec target(other, {});
+    target.receive(http2Start() + broken + http2Headers(3, http2Get()));
+    if (is_pulled) takeOutput(target.pull());
+    target.receiveEnd();
+    Http2Peer reader;
+    reader.take(takeOutput(target.pull()));
+    EXPECT_TRUE(other.requests.empty());
+    if (is_pulled) continue;
+    ASSERT_EQ(reader.goaways.size(), 1u);
+    EXPECT_EQ(reader.goaways[0].second, NGHTTP2_COMPRESSION_ERROR);
+  }
+}
+
+// RFC 9113 6.8; seen first by http2_session_fuzz: what followed the GOAWAY was a request if it came
+// in the same read.
+TEST_F(Http2ServerCodecTest, EndsAfterTheClientsGoawayWhenAllIsAnswered) {
+  const std::string goaway = http2Frame(NGHTTP2_GOAWAY, 0, 0, http2Number(0) + http2Number(0));
+  send(http2Headers(1, http2Get()) + goaway + http2Headers(3, http2Get()));
+  EXPECT_EQ(seen.requests.size(), 2u) << "its requests are its own affair";
+  EXPECT_FALSE(codec.isFinished());
+  answer(1);
+  answer(3);
+  read();
+  EXPECT_TRUE(peer.answers[3].has_ended);
+  EXPECT_TRUE(codec.isFinished());
+
+  RecordingHttp2 other;
+  Http2ServerCodec target(other, {});
+  target.receive(http2Start() + goaway + http2Headers(1, http2Get()));
+  takeOutput(target.pull());
+  EXPECT_TRUE(target.isFinished());
+  EXPECT_TRUE(other.requests.empty());
+}
+
+// What one frame makes us say is said before the next is read: as many streams as a client likes in
+// one read, if each is answered at once.
+TEST_F(Http2ServerCodecTest, AnswersAFrameBeforeItReadsTheNext) {
+  answerAll();
+  std::string bytes;
+  StreamId id = 1;
+  for (std::size_t i = 0; i <= limits::kHttp2StreamsMax; ++i, id += 2) {
+    bytes += http2Headers(id, http2Get());
+  }
+  send(bytes);
+  EXPECT_TRUE(peer.answers[id - 2].has_ended);
+  EXPECT_FALSE(peer.answers[id - 2].reset);
+  expectFine();
+}
+
+// RFC 9113 5.1, 5.1.1.
+TEST_F(Http2ServerCodecTest, EndsForFramesOfStreamsThatTheClientHasLeft) {
+  struct Row {
+    const char* what;
+    std::string frames;
+    std::uint32_t code;
+  };
+  const std::string get = http2Headers(3, http2Get());
+  const std::string post = http2Headers(3, http2Get("/", "POST"), false);
+  const std::string leave = http2Reset(3, NGHTTP2_CANCEL);
+  const Row kRows[] = {
+      {"head after the end", get + get, NGHTTP2_STREAM_CLOSED},
+      {"content after the end", get + http2Content(3, "a"), NGHTTP2_STREAM_CLOSED},
+      {"head after a reset", post + leave + get, NGHTTP2_STREAM_CLOSED},
+      {"content after a reset", post + leave + http2Content(3, "a"), NGHTTP2_STREAM_CLOSED},
+      {"head of a skipped stream", get + http2Headers(1, http2Get()), NGHTTP2_PROTOCOL_ERROR},
+      {"content of a skipped stream", get + http2Content(1, "a"), NGHTTP2_PROTOCOL_ERROR},
+  };
+  for (const Row& row : kRows) {
+    for (const bool is_answered : {false, true}) {
+      RecordingHttp2 other;
+      Http2ServerCodec target(other, {});
+      other.on_end = [&](StreamId stream) {
+        if (!is_answered) return;
+        target.sendHead(stream, response(204, BodyLength::none()), false);
+        target.sendEnd(stream);
+      };
+      target.receive(http2Start() + row.frames + http2Headers(5, http2Get()));
+      Http2Peer reader;
+      reader.take(takeOutput(target.pull()));
+      ASSERT_EQ(reader.goaways.size(), 1u) << row.what;
+      EXPECT_EQ(reader.goaways[0].second, row.code) << row.what;
+      EXPECT_EQ(other.requests.count(5), 0u) << row.what;
+    }
+  }
+}
+
+// RFC 9113 5.1: the client may not have known yet.
+TEST_F(Http2ServerCodecTest, SkipsWhatComesLateOnAStreamThatWeEnded) {
+  answerAll();
+  send(http2Headers(1, http2Get() + Http2Fields{{"connection", "close"}}, false));
   EXPECT_EQ(peer.answers[1].reset, NGHTTP2_PROTOCOL_ERROR);
+  send(http2Content(1, "late", false) + http2Headers(1, {{"x-trailer", "1"}}));
+  send(http2Headers(3, http2Get()));
+  EXPECT_TRUE(peer.answers[3].has_ended);
+  expectFine();
 }
 
 TEST_F(Http2ServerCodecTest, RefusesAHeadThatIsTooLargeWithoutLosingTheConnection) {
@@ -385,7 +637,7 @@ TEST_F(Http2ServerCodecTest, RefusesOneStreamTooMany) {
 
 TEST_F(Http2ServerCodecTest, EndsAConnectionThatIsNotHttp2) {
   RecordingHttp2 other;
-  Http2ServerCodec strange(other, false);
+  Http2ServerCodec strange(other, {});
   strange.receive("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   takeOutput(strange.pull());
   EXPECT_TRUE(strange.isFinished());
@@ -467,10 +719,10 @@ TEST_F(Http2ServerCodecTest, ResetsStreamsWhoseWindowIsHeldShut) {
   codec.sendHead(3, response(200, BodyLength::chunked()), false);
   codec.sendBody(3, std::string(100'000, 'a'));
   read();
-  codec.resetStalled();
+  codec.resetStalled(1);
   read();
-  EXPECT_FALSE(peer.answers[1].reset) << "it has moved since it began";
-  codec.resetStalled();
+  EXPECT_FALSE(peer.answers[1].reset) << "it began to wait only now";
+  codec.resetStalled(1);
   read();
   EXPECT_EQ(peer.answers[1].reset, NGHTTP2_CANCEL);
   EXPECT_EQ(peer.answers[3].reset, NGHTTP2_CANCEL);
@@ -478,6 +730,36 @@ TEST_F(Http2ServerCodecTest, ResetsStreamsWhoseWindowIsHeldShut) {
   EXPECT_TRUE(seen.requests[3].is_cancelled);
   EXPECT_EQ(seen.abuses, std::vector(2, Http2Abuse::kStalledStreams));
   EXPECT_TRUE(codec.isIdle());
+}
+
+TEST_F(Http2ServerCodecTest, ResetsStreamsWhoseWindowOpensByteByByte) {
+  send(http2Headers(1, http2Get("/1")) + http2Headers(3, http2Get("/3")) +
+       http2WindowUpdate(0, 1 << 20));
+  answer(1, 200, std::string(200'000, 'a'));
+  answer(3, 200, std::string(200'000, 'a'));
+  read();
+  codec.resetStalled(100);
+  send(http2WindowUpdate(1, 99) + http2WindowUpdate(3, 100));
+  codec.resetStalled(100);
+  read();
+  EXPECT_EQ(peer.answers[1].reset, NGHTTP2_CANCEL);
+  EXPECT_FALSE(peer.answers[3].reset);
+}
+
+TEST_F(Http2ServerCodecTest, BlamesNoClientForAnOwnerWithoutContent) {
+  send(http2Headers(1, http2Get()));
+  codec.sendHead(1, response(200, BodyLength::chunked()), false);
+  for (int i = 0; i < 3; ++i) {
+    codec.sendBody(1, "event");
+    read();
+    codec.resetStalled(1000);
+  }
+  // Much of it comes just before the window is shut: that is no wait yet.
+  codec.sendBody(1, std::string(100'000, 'a'));
+  read();
+  codec.resetStalled(1000);
+  read();
+  EXPECT_FALSE(peer.answers[1].reset);
 }
 
 // --- budgets: as many as allowed pass, one more ends the connection ------------------------------
@@ -535,6 +817,20 @@ TEST_F(Http2ServerCodecTest, BoundsContinuations) {
   expectAbuse(Http2Abuse::kContinuations);
 }
 
+// Seen first by http2_session_fuzz: a header in nine pieces counted as nine frames.
+TEST_F(Http2ServerCodecTest, CountsAContinuationOnceInHoweverManyPieces) {
+  answerAll();
+  const std::string block = http2Block(http2Get());
+  const std::string bytes =
+      http2Frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, block.substr(0, 3)) +
+      http2Frame(NGHTTP2_CONTINUATION, 0, 1, block.substr(3, 3)) +
+      http2Frame(NGHTTP2_CONTINUATION, NGHTTP2_FLAG_END_HEADERS, 1, block.substr(6));
+  for (const char byte : bytes) codec.receive({&byte, 1});
+  read();
+  EXPECT_TRUE(peer.answers[1].has_ended);
+  expectFine();
+}
+
 TEST_F(Http2ServerCodecTest, BoundsWhatABlockUnpacksTo) {
   // One entry of the dynamic table, named again and again with one byte (an "HPACK bomb").
   const std::string value(3900, 'a');
@@ -568,10 +864,14 @@ TEST_F(Http2ServerCodecTest, BoundsFramesThatCostTheClientNothing) {
       {Http2Abuse::kEmptyContent, limits::kHttp2EmptyContentMax,
        http2Frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, std::string("\x04\0\0\0\0", 5))},
       {Http2Abuse::kWindowUpdates, limits::kHttp2WindowUpdatesMax, http2WindowUpdate(0, 1)},
+      {Http2Abuse::kWindowUpdates, limits::kHttp2WindowUpdatesMax, http2WindowUpdate(1, 1)},
+      {Http2Abuse::kStrangeFrames, limits::kHttp2StrangeFramesMax, http2Frame(0xee, 0, 0, "")},
+      {Http2Abuse::kStrangeFrames, limits::kHttp2StrangeFramesMax,
+       http2Frame(NGHTTP2_GOAWAY, 0, 0, http2Number(0) + http2Number(0))},  // POST is under way
   };
   for (const Flood& flood : kFloods) {
     RecordingHttp2 flooded;
-    Http2ServerCodec target(flooded, false);
+    Http2ServerCodec target(flooded, {});
     Http2Peer other;
     const auto read_all = [&] {
       while (!target.pull().empty()) other.take(takeOutput(target.pull()));
@@ -593,6 +893,32 @@ TEST_F(Http2ServerCodecTest, BoundsFramesThatCostTheClientNothing) {
   }
 }
 
+TEST_F(Http2ServerCodecTest, BoundsHeadsOfStreamsThatAreOver) {
+  answerAll();
+  send(http2Headers(1, http2Get() + Http2Fields{{"connection", "close"}}, false));
+  const std::string late = http2Headers(1, {{"x-trailer", "1"}});
+  for (unsigned i = 0; i < limits::kHttp2StrangeFramesMax; ++i) send(late);
+  expectFine();
+  send(late);
+  expectAbuse(Http2Abuse::kStrangeFrames);
+}
+
+TEST_F(Http2ServerCodecTest, BoundsHeadsAfterTheLastGoaway) {
+  send(http2Headers(1, http2Get()));
+  codec.drain();
+  read();
+  send(http2Frame(NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, peer.pings.at(0)));
+  StreamId id = 3;
+  for (unsigned i = 0; i < limits::kHttp2StrangeFramesMax; ++i, id += 2) {
+    send(http2Headers(id, http2Get()));
+  }
+  EXPECT_TRUE(seen.abuses.empty());
+  EXPECT_FALSE(codec.isFinished());
+  send(http2Headers(id, http2Get()));
+  EXPECT_EQ(seen.abuses, std::vector{Http2Abuse::kStrangeFrames});
+  EXPECT_TRUE(codec.isFinished());
+}
+
 TEST_F(Http2ServerCodecTest, LetsALongDownloadOpenItsWindowForEveryFrame) {
   send(http2Headers(1, http2Get()));
   codec.sendHead(1, response(200, BodyLength::chunked()), false);
@@ -610,7 +936,6 @@ TEST_F(Http2ServerCodecTest, ReadsNothingAfterTheEnd) {
   }
   send(http2Headers(1, http2Get()));
   EXPECT_TRUE(seen.requests.empty());
-  EXPECT_EQ(peer.acknowledged, 0u) << "an end is not kept waiting behind acknowledgements";
 }
 
 TEST(Http2Abuse, HasANameForEveryKind) {

@@ -185,6 +185,7 @@ TEST(Authority, RefusesEverythingElse) {
                                  "[v1.x]",  "[127.0.0.1]", "[1::2::3]"}) {
     EXPECT_FALSE(isValidAuthority(text)) << text;
   }
+  EXPECT_FALSE(isValidAuthority(std::string_view("[::1\0]", 6)));
   EXPECT_TRUE(isValidAuthority(std::string(253, 'a')));
   EXPECT_FALSE(isValidAuthority(std::string(254, 'a')));
 }
