@@ -89,6 +89,8 @@ inline constexpr std::size_t kSseEventBytesMax = 1024 * 1024;
 
 // WebSockets (RFC 6455), beside what the reader of frames keeps to.
 inline constexpr std::size_t kTunnelWindowBytes = 128 * 1024;  // on their way in one direction
+// Of the memory through which large messages went, between messages.
+inline constexpr std::size_t kTunnelBufferBytesKept = 16 * 1024;
 inline constexpr auto kWebSocketIdleTimeout =
     5min;                                           // nothing moves either way; agents ping at 25 s
 inline constexpr auto kWebSocketCloseTimeout = 5s;  // to answer a Close

@@ -41,8 +41,8 @@ bool isHopByHop(const Header& field) {
 // Every field that the proxy itself reads is end to end, and so are the families it owns.
 bool isProtected(std::string_view name) {
   if (headerIdOf(name) != HeaderId::kOther) return true;
-  for (const std::string_view family :
-       {"x-edgehold-", "x-forwarded-", "x-openclaw-", "set-cookie", "x-real-ip"}) {
+  for (const std::string_view family : {"x-edgehold-", "x-forwarded-", "x-openclaw-", "set-cookie",
+                                        "x-real-ip", "sec-websocket-"}) {
     if (startsWithIgnoreCase(name, family)) return true;
   }
   return false;

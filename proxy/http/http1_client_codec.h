@@ -31,6 +31,7 @@ class Http1ClientCodec final : public ClientCodec {
   void sendEnd(StreamId stream) override;
   Buffer& pull() override { return output_; }
   bool endsOutput() const override { return is_tunnel_ && is_request_whole_; }
+  bool isTunnel() const { return is_tunnel_; }
   bool isReusable() const override {
     return input_ == Input::kIdle && is_request_whole_ && is_reusable_;
   }

@@ -100,6 +100,8 @@ class PolicySnapshot {
   const CidrSet& trustedProxies() const { return parts_.trusted_proxies; }
   const std::vector<UpstreamSpec>& upstreams() const { return parts_.upstreams; }
   const std::vector<std::unique_ptr<const Route>>& routes() const { return parts_.routes; }
+  // Some route has `websocket:`.
+  bool opensWebSockets() const { return opens_websockets_; }
   std::size_t counterEntries() const { return parts_.counter_entries; }
   const PolicyOutline& outline() const { return parts_.outline; }
   const std::vector<std::string>& warnings() const { return parts_.warnings; }
@@ -112,6 +114,7 @@ class PolicySnapshot {
  private:
   Parts parts_;
   Router router_;
+  bool opens_websockets_ = false;
 };
 
 }  // namespace edgehold

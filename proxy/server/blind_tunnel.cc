@@ -27,8 +27,9 @@ void BlindTunnel::onClientBytes(ByteView bytes) {
 // What waits for the upstream and what the client may send stay below the window. Credit is given
 // for many messages at once: each time costs the connection a look at what it has left.
 void BlindTunnel::refill() {
-  const bool has_room = credit_bytes_ < limits::kTunnelWindowBytes / 2;
-  if (!has_room || ends_.upstream.queuedBytes() > 0) return;
+  const std::size_t queued = ends_.upstream.queuedBytes();
+  queued_.set(queued);
+  if (queued > 0 || credit_bytes_ >= limits::kTunnelWindowBytes / 2) return;
   const std::size_t wanted = limits::kTunnelWindowBytes - credit_bytes_;
   credit_bytes_ += wanted;
   ends_.client.credit(wanted);

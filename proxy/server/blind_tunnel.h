@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "proxy/base/quota.h"
 #include "proxy/server/tunnel.h"
 
 namespace edgehold {
@@ -12,7 +13,10 @@ namespace edgehold {
 class BlindTunnel final : public Tunnel {
  public:
   BlindTunnel(const Ends& ends, Owner& owner, Duration idle_timeout)
-      : ends_(ends), owner_(owner), idle_timeout_(idle_timeout) {}
+      : ends_(ends),
+        owner_(owner),
+        idle_timeout_(idle_timeout),
+        queued_(ends.station.bufferedBytes()) {}
 
   void begin() override;
   void onClientBytes(ByteView bytes) override;
@@ -35,6 +39,7 @@ class BlindTunnel final : public Tunnel {
   const Ends ends_;
   Owner& owner_;
   const Duration idle_timeout_;
+  QuotaShare queued_;  // for the upstream; the client's connection counts its own
   Instant moved_at_{};
   std::size_t credit_bytes_ = 0;  // granted to the client and not used yet
   bool is_upstream_paused_ = false;

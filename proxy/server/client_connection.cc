@@ -37,9 +37,9 @@ std::unique_ptr<ServerCodec> newHttp1Codec(ServerCodec::Events& events) {
   return std::make_unique<Http1ServerCodec>(events);
 }
 
-std::unique_ptr<ServerCodec> newHttp2Codec(ServerCodec::Events& events, bool is_secure) {
-  return std::make_unique<Http2ServerCodec>(events,
-                                            Http2ServerCodec::Options{.is_secure = is_secure});
+std::unique_ptr<ServerCodec> newHttp2Codec(ServerCodec::Events& events,
+                                           const Http2ServerCodec::Options& options) {
+  return std::make_unique<Http2ServerCodec>(events, options);
 }
 
 }  // namespace
@@ -195,7 +195,8 @@ void ClientConnection::onTransportOpen() {
 }
 
 void ClientConnection::useHttp2() {
-  codec_ = newHttp2Codec(*this, facts_.is_secure);
+  codec_ = newHttp2Codec(*this, {.is_secure = facts_.is_secure,
+                                 .allows_tunnels = station_.snapshot()->opensWebSockets()});
   stream_deadline_ = station_.loop().makeTimer([this] { onStreamDeadline(); });
   flushLater();  // our settings
 }
@@ -324,7 +325,9 @@ void ClientConnection::flush() {
       flushLater();
     }
   }
-  if (codec_->isIdle()) codec_->pull().release();
+  const bool is_tunnel = !streams_.empty() && streams_.front()->driver().isTunnel();
+  const std::size_t kept = is_tunnel ? limits::kTunnelBufferBytesKept : ~std::size_t{0};
+  if (codec_->isIdle() || codec_->pull().capacity() > kept) codec_->pull().release();
   if (codec_->isFinished() && transport_->isFlushed()) finish();
 }
 

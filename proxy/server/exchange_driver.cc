@@ -274,6 +274,7 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
   Exchange& exchange = *exchange_;
   const bool is_switch = head.status == kSwitchingProtocols;
   if (is_switch) {
+    CHECK(upgrade_.has_value()) << "the codec passes no 101 that was not asked for";
     if (auto checked = upgrade_->check(head); !checked) {
       return refuse(checked.error().reason, std::move(checked.error().message));
     }

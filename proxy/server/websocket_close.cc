@@ -69,6 +69,7 @@ void WebSocketRelay::onUpstreamEnd() {
   WebSocketReport& report = *ends_.exchange.websocket;
   if (report.ender == SocketEnder::kNobody) report.ender = SocketEnder::kUpstream;
   client_.sendClose(websocket_close::kBadGateway, {});
+  abandonWaiting(Reason::kUpstreamReset);
   over(std::exchange(end_, {}));
 }
 
@@ -76,6 +77,7 @@ void WebSocketRelay::onUpstreamLost(Error error) {
   WebSocketReport& report = *ends_.exchange.websocket;
   if (report.ender == SocketEnder::kNobody) report.ender = SocketEnder::kUpstream;
   client_.sendClose(websocket_close::kBadGateway, {});
+  abandonWaiting(error.reason);
   over({Decision::Kind::kError, error.reason, std::move(error.message), true});
 }
 

@@ -81,7 +81,8 @@ void WebSocketRelay::onMessage(WebSocketSide& from, const WebSocketMessage& mess
   const bool is_request = direction == Direction::kToUpstream;
   const std::uint64_t number = is_request ? ++report.messages_in : ++report.messages_out;
   // What an upstream says is looked at only where somebody wants to.
-  const bool is_seen = is_request || law_.route->chain().bodyPlan().ws_answers;
+  const bool is_seen = is_request || law_.route->chain().bodyPlan().ws_answers ||
+                       (!message.is_text && !spec_.allows_binary);
   if (!is_seen && isAuthenticated()) {
     ends_.station.metrics().messagePassed(direction);
     return message.frames.empty() ? client_.sendMessage(message.is_text, message.payload)
@@ -266,7 +267,7 @@ void WebSocketRelay::updateFlow() {
 
 // What is held of unfinished and waiting messages counts. False when there is no room.
 bool WebSocketRelay::charge() {
-  std::size_t bytes = client_.heldBytes() + upstream_.heldBytes();
+  std::size_t bytes = client_.heldBytes() + upstream_.heldBytes() + ends_.upstream.queuedBytes();
   for (const Waiting& waiting : waiting_) {
     if (waiting.message == nullptr) continue;
     bytes += waiting.kept.capacity() + waiting.message->exchange().body.capacity();

@@ -130,6 +130,7 @@ void UpstreamConnection::flush() {
   }
   transport_->wantWrite(false);
   if (codec_.endsOutput() && !std::exchange(has_ended_output_, true)) transport_->endOutput();
+  if (codec_.isTunnel() && output.capacity() > limits::kTunnelBufferBytesKept) output.release();
   if (had_output && user_ != nullptr) user_->onConnectionDrained();
 }
 

@@ -4,8 +4,9 @@ import json
 import signal
 import unittest
 
+import http2_wire
 import websocket_wire as wire
-from harness import Case, answer, plain_config, wait_for
+from harness import Case, answer, client_tls, plain_config, tls_config, wait_for
 from websocket_wire import BINARY, CLOSE, PING, PONG, TEXT, WebSocketUpstream, open_client
 
 
@@ -137,6 +138,36 @@ class Inspected(WebSocketCase):
         answer_frame = peer.receive()
         self.assertEqual((answer_frame.opcode, answer_frame.payload), (PONG, b"hop"))
         self.assertNotIn(PING, [found.opcode for found in self.spoken.frames])
+
+
+class OverHttp2(WebSocketCase):
+    """RFC 8441: the same on a stream of HTTP/2."""
+
+    def test_a_message_on_a_stream_is_judged_and_answered(self):
+        spoken = Gateway()
+        config = tls_config(self.upstream(spoken))
+        config["routes"][0].update(websocket=Inspected.POLICY, filters=Inspected.FILTERS)
+        proxy = self.edgehold(config)
+        client = http2_wire.Http2Client(proxy.port, client_tls())
+        client.send(http2_wire.headers(1, [
+            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
+            (":path", "/"), (":authority", "agent.example"), ("sec-websocket-version", "13")],
+            ends=False))
+        said = client.answer(1)
+        self.assertTrue(client.wait(lambda: b"connect.challenge" in said.body), said)
+        self.assertEqual((said.status, client.settings.get(8)), (200, 1))
+        for number, method in enumerate(["connect", "sessions.delete", "sessions.list"]):
+            message = wire.frame(TEXT, request(number, method).encode(), wire.MASK)
+            client.send(http2_wire.content(1, message, ends=False))
+            mark = '"id":"%d"' % number
+            self.assertTrue(client.wait(
+                lambda mark=mark: mark.encode() in said.body.replace(b" ", b"")), said)
+        self.assertIn(b"FORBIDDEN", said.body)
+        self.assertEqual(spoken.methods(), ["connect", "sessions.list"])
+        self.assertIn("HTTP/1.1", spoken.peers[0].request.start)
+        client.send(http2_wire.content(1, wire.close(1000, mask=wire.MASK), ends=False))
+        self.assertTrue(client.ended(1).has_ended)
+        self.assertEqual(wait_for(lambda: spoken.frames[-1], "a close").opcode, CLOSE)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,22 @@ TEST_F(ActionClassTest, FallsBackToTheMethod) {
   EXPECT_EQ(action({.method = "get", .target = "/other"}), "write");
 }
 
+TEST_F(ActionClassTest, NamesAMessageByItsPayloadAndTakesNoneForARead) {
+  f.add("action_class", R"({rows: [
+    {action: read, method: GET, path: /**},
+    {action: bulk_delete, method: MESSAGE, path: /ws,
+     when: {all: [{pointer: /method, op: eq, value: sessions.delete}]}}]})");
+  const auto said = [this](const std::string& payload) {
+    const auto message = f.passage({.method = "GET", .target = "/ws", .body = payload});
+    message->runMessage();
+    return message->isAllowed() ? std::string(message->exchange.facts.action)
+                                : std::string(reasonCode(message->reason()));
+  };
+  EXPECT_EQ(said(R"({"method":"sessions.delete"})"), "bulk_delete");
+  EXPECT_EQ(said(R"({"method":"sessions.list"})"), "write");
+  EXPECT_EQ(said("no json"), "json_invalid");
+}
+
 TEST_F(ActionClassTest, TellsTheRowThatDecided) {
   f.add("action_class", kRows);
   EXPECT_EQ(f.send({.target = "/send", .body = R"({"all":true})"})->rule(), "many");

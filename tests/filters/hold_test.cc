@@ -84,6 +84,23 @@ TEST_F(HoldTest, HoldsNothingInShadowMode) {
   EXPECT_TRUE(f.holds.asked.empty());
 }
 
+TEST_F(HoldTest, RefusesAMessageOrAnUpgradeThatCannotWait) {
+  f.add("approval_hold", "{actions: [mass_send]}");
+  const auto message = f.passage({.body = "{}"});
+  message->exchange.facts.action = "mass_send";
+  message->runMessage();
+  EXPECT_EQ(message->reason(), Reason::kActionDenied);
+  const auto upgrade = f.passage({.method = "GET"});
+  upgrade->exchange.facts.action = "mass_send";
+  upgrade->exchange.request.wants_upgrade = true;
+  upgrade->run();
+  EXPECT_EQ(upgrade->reason(), Reason::kActionDenied);
+  const auto harmless = f.passage({.body = "{}"});
+  harmless->runMessage();
+  EXPECT_TRUE(harmless->isAllowed());
+  EXPECT_TRUE(f.holds.asked.empty());
+}
+
 TEST_F(HoldTest, IsNotAskedOnARelease) {
   f.add("approval_hold", "{actions: [mass_send]}");
   auto passage = f.passage();

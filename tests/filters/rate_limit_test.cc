@@ -38,6 +38,30 @@ TEST_F(RateLimitTest, AllowsTheWholeRateAtOnceWithoutABurst) {
   EXPECT_EQ(from("g")->reason(), Reason::kRateLimited);
 }
 
+TEST_F(RateLimitTest, CountsAMessageAsARequest) {
+  f.add("rate_limit", "{limits: [{key: [address, event_type], rate: 2/1m}]}");
+  const auto say = [this] {
+    auto message = f.passage({.body = "{}"});
+    message->exchange.facts.event_type = "chat.send";
+    message->runMessage();
+    return message->reason();
+  };
+  EXPECT_EQ(say(), Reason::kAllowed);
+  EXPECT_EQ(say(), Reason::kAllowed);
+  EXPECT_EQ(say(), Reason::kRateLimited);
+}
+
+TEST_F(RateLimitTest, ASourceBudgetCountsRequestsAlone) {
+  f.add("source_budget", "{limits: [{key: address, rate: 1/1m}]}");
+  for (int i = 0; i < 3; ++i) {
+    const auto message = f.passage();
+    message->runMessage();
+    EXPECT_TRUE(message->isAllowed());
+  }
+  EXPECT_TRUE(f.send()->isAllowed());
+  EXPECT_EQ(f.send()->reason(), Reason::kRateLimited);
+}
+
 TEST_F(RateLimitTest, TellsWhenToComeBack) {
   f.add("rate_limit", "{limits: [{key: group, rate: 2/1m, name: secret_name}]}");
   from("g");

@@ -3,10 +3,10 @@
 // Thread: main only.
 #include <gmock/gmock.h>
 
-#include "proxy/http/websocket_reader.h"
 #include "proxy/http/websocket_writer.h"
 #include "tests/flow/flow_fixture.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/heard_frames.h"
 
 namespace edgehold {
 namespace {
@@ -71,26 +71,6 @@ std::string close(std::uint16_t code, bool is_client = true) {
 std::string unfinished(std::string frame) {
   frame[0] = static_cast<char>(frame[0] & 0x7F);
   return frame;
-}
-
-// What one side got, in words: `text:…`, `binary:…`, `ping:…`, `pong:…`, `close:…`, `broken`.
-std::vector<std::string> heard(std::string_view bytes, bool by_upstream) {
-  struct Words final : WebSocketReader::Events {
-    void onMessage(const WebSocketMessage& message) override {
-      list.push_back((message.is_text ? "text:" : "binary:") + std::string(message.payload));
-    }
-    void onPing(ByteView payload) override { list.push_back("ping:" + std::string(payload)); }
-    void onPong(ByteView payload) override { list.push_back("pong:" + std::string(payload)); }
-    void onClose(std::optional<std::uint16_t> code, std::string_view) override {
-      list.push_back("close:" + std::to_string(code.value_or(0)));
-    }
-    void onViolation(std::uint16_t, Error) override { list.emplace_back("broken"); }
-    std::vector<std::string> list;
-  } words;
-  using Sender = WebSocketReader::Sender;
-  WebSocketReader reader(by_upstream ? Sender::kClient : Sender::kServer, words, 1 << 20);
-  if (reader.receive(bytes) < bytes.size()) words.list.emplace_back("rest");
-  return words.list;
 }
 
 std::string request(std::string_view id, std::string_view method) {
@@ -222,6 +202,13 @@ TEST_F(RelayTest, RefusesBinaryWhereTheRouteSaysText) {
     EXPECT_THAT(atClient(), ElementsAre("close:1003"));
     EXPECT_THAT(atUpstream(), ElementsAre("close:1003"));
   }
+}
+
+TEST_F(RelayTest, RefusesBinaryOfTheUpstreamToo) {
+  open("/strict");
+  send(*agent_, frame(Opcode::kBinary, "\x01", false));
+  EXPECT_THAT(atClient(), ElementsAre("close:1003"));
+  EXPECT_EQ(audit()[0]["message"]["direction"], "to_client");
 }
 
 TEST_F(RelayTest, ClosesBothWhenADenialHasNoWords) {

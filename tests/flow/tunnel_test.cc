@@ -73,6 +73,15 @@ TEST_F(TunnelTest, AsksTheUpstreamWithTheClientsKeyAndFieldsOfItsOwn) {
   EXPECT_TRUE(audit().empty()) << "the record comes when it is over";
 }
 
+TEST_F(TunnelTest, KeepsTheHandshakeWhateverConnectionNames) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, replaced(kUpgrade, "Connection: Upgrade",
+                         "Connection: Upgrade, Sec-WebSocket-Key, Sec-WebSocket-Version, Host"));
+  EXPECT_THAT(upstream().received, HasSubstr("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="));
+  EXPECT_THAT(upstream().received, HasSubstr("Sec-WebSocket-Version: 13"));
+}
+
 TEST_F(TunnelTest, PassesBytesAsTheyAreBothWays) {
   use(kOpen);
   const auto client = openTunnel();

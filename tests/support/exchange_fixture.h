@@ -129,6 +129,15 @@ class Passage {
     runBody();
     return is_over;
   }
+  // As a message that a client sends on a WebSocket: the body is its payload.
+  void runMessage() {
+    exchange.message.emplace();
+    exchange.request.method_token = "MESSAGE";
+    exchange.body.append(body_);
+    exchange.is_body_complete = true;
+    is_over = false;
+    walk_.message(done());
+  }
   void runHead() { walk_.requestHead(done()); }
   void runBody() {
     if (chain_.bodyPlan().request_body == FilterNeeds::Body::kWhole) {
