@@ -179,11 +179,13 @@ bool WebSocketReader::endFrame() {
   return true;
 }
 
-// Room for `bytes` behind what is held, and no more than the message can come to.
+// Room for `bytes` behind what is held, and no more than the message can come to: a bound that was
+// lowered meanwhile does not hold for the frame under way.
 char* WebSocketReader::reserve(std::size_t bytes) {
   const std::size_t needed = held_bytes_ + bytes;
   if (needed > capacity_) {
-    const std::size_t most = is_frame_final_ ? held_bytes_ + frame_bytes_left_ : message_bytes_max_;
+    const std::size_t frame_end = held_bytes_ + frame_bytes_left_;
+    const std::size_t most = is_frame_final_ ? frame_end : std::max(frame_end, message_bytes_max_);
     const std::size_t doubled = std::max(kFirstHeldBytes, 2 * capacity_);
     capacity_ = std::max(needed, std::min(doubled, most));
     auto larger = std::make_unique_for_overwrite<char[]>(capacity_);

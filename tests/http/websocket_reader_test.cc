@@ -205,6 +205,23 @@ TEST(WebSocketReader, HoldsWhatCameAndNotWhatWasAnnounced) {
   }
 }
 
+TEST(WebSocketReader, GrowsGeometricallyAlsoWhenTheBoundIsLoweredWithinAFrame) {
+  Recorder recorder;
+  WebSocketReader reader(WebSocketReader::Sender::kServer, recorder, 1 << 20);
+  reader.receive("\x02\x7F\x00\x00\x00\x00\x00\x10\x00\x00"s);
+  reader.setMessageBytesMax(1000);
+  std::size_t growths = 0;
+  for (std::size_t came = 0, held = 0; came < 1 << 20; came += 1024) {
+    reader.receive(std::string(1024, 'x'));
+    growths += reader.heldBytes() != held ? 1 : 0;
+    held = reader.heldBytes();
+  }
+  EXPECT_LE(growths, 12u);
+  EXPECT_EQ(reader.heldBytes(), std::size_t{1} << 20);
+  reader.receive("\x80\x00"s);
+  EXPECT_EQ(recorder.messages, 1u);
+}
+
 TEST(WebSocketReader, OwnsNothingBetweenMessages) {
   Recorder recorder;
   WebSocketReader reader(WebSocketReader::Sender::kClient, recorder, 100'000);
