@@ -15,6 +15,7 @@ PACKAGES = {
     "ws_peer.js": ("nodejs", "node-ws"),
     "undici_peer.js": ("nodejs", "node-undici"),
     "websockets_peer.py": ("python3-websockets",),
+    "h2_websocket_peer.py": ("python3-h2", "python3-websockets"),
 }
 
 

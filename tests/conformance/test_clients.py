@@ -75,6 +75,20 @@ class WebSocketPeers(Case):
                 self.assertEqual(seen["messages"], ["plain", "ё 😀", "00ff"])
                 self.assertEqual(seen["close"], [3000, "done", True])
 
+    def test_h2_opens_a_websocket_on_a_stream(self):
+        for inspect in (True, False):
+            with self.subTest(inspect=inspect):
+                config = with_websockets(tls_config(self.server("ws_peer.js")), inspect)
+                config["listen"][0]["tls"]["http2"] = True
+                proxy = self.edgehold(config)
+                seen = peers.run("h2_websocket_peer.py", "127.0.0.1", str(proxy.port),
+                                 str(certificates().ca))
+                self.assertEqual((seen["setting"], seen["status"]), (1, "200"))
+                self.assertEqual(seen["frames"], [
+                    ["text", "ё 😀".encode().decode("latin-1")], ["binary", "\x00\xff"],
+                    ["pong", "are you there"], ["binary", "large"]])
+                self.assertEqual(seen["close"], 4000)
+
 
 class HttpPeers(Case):
     def test_undici_pipelines_streams_and_fetches(self):
