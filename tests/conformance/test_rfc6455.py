@@ -152,6 +152,37 @@ class Rfc6455(Case):
         self.assertIsNone(peer)
         self.assertEqual((response.status, response.body), (403, b"no"))
 
+    def early(self, octets):
+        """A client that does not wait for the 101: (its connection, the answer's head)."""
+        lines = ["GET / HTTP/1.1", "Host: agent.example", *("%s: %s" % f for f in wire.UPGRADE)]
+        client = self.client(self.proxy)
+        client.send("\r\n".join(lines).encode() + b"\r\n\r\n" + octets)
+        return client, client.head()
+
+    def test_4_1_what_comes_before_the_101_waits_for_it(self):
+        self.proxy = self.edgehold(inspected(self.agent))
+        client, response = self.early(frame(TEXT, b"early", MASK))
+        self.assertEqual(response.status, 101)
+        self.assertEqual(wire.read_frame(client.reader).payload, b"early")
+
+    def test_4_1_what_comes_behind_an_upgrade_that_failed_is_never_a_request(self):
+        self.spoken = lambda request, connection: answer(403, b"no")
+        self.proxy = self.edgehold(inspected(self.agent))
+        client, response = self.early(b"GET /smuggled HTTP/1.1\r\nHost: agent.example\r\n\r\n")
+        self.assertEqual(response.status, 403)
+        self.assertEqual(client.reader.exactly(2), b"no")
+        self.assertTrue(client.is_closed())
+        self.assertEqual([request.target for request in self.agent.requests], ["/"])
+
+    def test_4_1_what_a_server_sends_with_its_101_arrives(self):
+        def at_once(request, connection):
+            connection.send(wire.switching(request) + frame(TEXT, b"hello") + frame(TEXT, b"again"))
+            return False
+        self.spoken = at_once
+        self.proxy = self.edgehold(inspected(self.agent))
+        _, peer = open_client(self.client(self.proxy))
+        self.assertEqual([peer.receive().payload for _ in range(2)], [b"hello", b"again"])
+
     def test_4_2_2_a_subprotocol_is_one_of_those_offered(self):
         self.spoken = WebSocketUpstream(fields=[("Sec-WebSocket-Protocol", "v2")])
         self.proxy = self.edgehold(inspected(self.agent))
