@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Laws of inspected WebSockets: what is denied never arrives, however bytes are cut.
 // Thread: main only.
+#include <random>
+
 #include <gmock/gmock.h>
 
 #include "proxy/http/websocket_writer.h"
@@ -143,6 +145,53 @@ TEST_F(RelayTest, NothingOfADeniedMessageArrives) {
       ASSERT_THAT(client_->received,
                   HasSubstr(R"("id":"2","ok":false,"error":{"code":"FORBIDDEN")"));
     }
+  }
+}
+
+// Frames of one message, cut into so many fragments with pings between them.
+std::string fragmented(const std::string& payload, std::size_t count) {
+  std::string bytes;
+  const std::size_t step = payload.size() / count;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool is_last = i + 1 == count;
+    const std::string piece = is_last ? payload.substr(i * step) : payload.substr(i * step, step);
+    const std::string one = frame(i == 0 ? Opcode::kText : Opcode::kContinuation, piece);
+    bytes += is_last ? one : unfinished(one) + frame(Opcode::kPing, "between");
+  }
+  return bytes;
+}
+
+// Whatever the mixture and the cuts: what arrives is what was allowed, once and in order, each
+// message has its record, and what follows a broken frame is nothing.
+TEST_F(RelayTest, AnyMixtureHoweverCutArrivesAsItWasJudged) {
+  open("/claw");
+  for (std::uint32_t seed = 1; seed <= 200; ++seed) {
+    std::mt19937 random(seed);
+    const auto pick = [&random](std::size_t below) { return random() % below; };
+    loop_.advance(70s);
+    open("/claw");
+    authenticate();
+    const std::size_t records_before = recordsWritten();
+    std::string bytes;
+    std::vector<std::string> allowed;
+    std::size_t messages = 0;
+    for (std::size_t i = 0, count = 1 + pick(12); i < count; ++i, ++messages) {
+      const bool is_denied = pick(3) == 0;
+      const std::string id = std::to_string(i);
+      const std::string payload = request(id, is_denied ? "sessions.delete" : "m" + id);
+      bytes += pick(2) == 0 ? text(payload) : fragmented(payload, 2 + pick(4));
+      if (!is_denied) allowed.push_back("text:" + payload);
+    }
+    const bool is_broken = pick(2) == 0;
+    if (is_broken) bytes += said("unmasked") + text(request("late", "late"));
+    for (std::size_t at = 0; at < bytes.size();) {
+      const std::size_t piece = 1 + pick(pick(2) == 0 ? 8 : 400);
+      send(*client_, bytes.substr(at, piece));
+      at += piece;
+    }
+    if (is_broken) allowed.emplace_back("close:1002");
+    ASSERT_EQ(atUpstream(), allowed) << "seed " << seed;
+    ASSERT_EQ(recordsWritten(), records_before + messages + (is_broken ? 1 : 0)) << "seed " << seed;
   }
 }
 
