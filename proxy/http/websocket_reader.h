@@ -65,6 +65,8 @@ class WebSocketReader {
   void stop() { is_ended_ = true; }
   bool isEnded() const { return is_ended_; }
 
+  // A message has begun and is not whole.
+  bool isInMessage() const { return is_in_message_ && !is_ended_; }
   // Memory owned for an unfinished message.
   std::size_t heldBytes() const { return capacity_; }
 

@@ -103,8 +103,15 @@ Tunnel::End WebSocketRelay::onClientGone(Reason reason) {
 
 Instant WebSocketRelay::deadline() const {
   if (close_until_ != Instant::max()) return close_until_;
-  return std::min(client_.silentUntil(spec_.idle_timeout),
-                  upstream_.silentUntil(spec_.idle_timeout));
+  return std::min({client_.silentUntil(spec_.idle_timeout),
+                   upstream_.silentUntil(spec_.idle_timeout), messageUntil()});
+}
+
+// A message that a client never ends would hold memory for ever: it has the time that a body has,
+// and more for what came of it.
+Instant WebSocketRelay::messageUntil() const {
+  const std::size_t rate = ends_.station.snapshot()->limits().client_rate;
+  return client_.messageUntil(law_.route->limits().body_timeout, rate);
 }
 
 // A peer that is silent is asked; a socket on which both are there may be idle for as long as it
@@ -115,6 +122,11 @@ void WebSocketRelay::onDeadline() {
     return over(std::exchange(end_, {}));
   }
   const Instant now = ends_.station.clock().now();
+  if (messageUntil() <= now) {
+    return closeBoth(
+        websocket_close::kPolicyViolation, reasonCode(Reason::kBodyTimeout),
+        {Decision::Kind::kDeny, Reason::kBodyTimeout, "a message without an end", true});
+  }
   for (WebSocketSide* const side : {&client_, &upstream_}) {
     if (side->silentUntil(spec_.idle_timeout) > now || side->ask()) continue;
     return closeBoth(websocket_close::kGoingAway, reasonCode(Reason::kIdleTimeout),

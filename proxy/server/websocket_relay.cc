@@ -61,7 +61,10 @@ void WebSocketRelay::onClientBytes(ByteView bytes) {
   credit_bytes_ -= std::min(credit_bytes_, bytes.size());
   ends_.exchange.decision.request_body_bytes += bytes.size();
   client_.receive(bytes, ends_.station.clock().now());
-  if (!is_over_ && charge()) updateFlow();
+  if (is_over_ || !charge()) return;
+  updateFlow();
+  const Instant until = messageUntil();
+  if (until < std::exchange(noted_message_until_, until)) ends_.client.noteDeadline();
 }
 
 void WebSocketRelay::onUpstreamBytes(ByteView bytes) {

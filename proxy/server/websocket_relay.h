@@ -72,6 +72,7 @@ class WebSocketRelay final : public Tunnel, private WebSocketSide::Owner {
   // flow and the end
   void updateFlow();
   bool charge();
+  Instant messageUntil() const;
   void closeBoth(std::uint16_t code, std::string_view reason, End end);
   void awaitClose();
   void abandonWaiting(Reason reason);
@@ -90,12 +91,13 @@ class WebSocketRelay final : public Tunnel, private WebSocketSide::Owner {
   WebSocketSide upstream_;
   Waiting waiting_[2];
   QuotaShare held_;
-  std::string connect_id_;                // of the request whose answer authenticates
-  bool has_asked_ = false;                // the client's first message has passed
-  std::size_t client_limit_ = 0;          // of a message of the client, now
-  std::size_t credit_bytes_ = 0;          // granted to the client and not used yet
-  Instant close_until_ = Instant::max();  // a Close must be answered until then
-  End end_;                               // if it is not
+  std::string connect_id_;                        // of the request whose answer authenticates
+  bool has_asked_ = false;                        // the client's first message has passed
+  std::size_t client_limit_ = 0;                  // of a message of the client, now
+  std::size_t credit_bytes_ = 0;                  // granted to the client and not used yet
+  Instant noted_message_until_ = Instant::max();  // what the driver knows of messageUntil()
+  Instant close_until_ = Instant::max();          // a Close must be answered until then
+  End end_;                                       // if it is not
   bool is_upstream_paused_ = false;
   bool is_over_ = false;
 };

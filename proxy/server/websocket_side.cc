@@ -41,6 +41,17 @@ void WebSocketSide::receive(ByteView bytes, Instant now) {
     resume();
   }
   if (reader_.isEnded()) left_.release();
+  if (!reader_.isInMessage()) {
+    message_began_ = Instant::max();
+  } else if (message_began_ == Instant::max()) {
+    message_began_ = now;
+  }
+}
+
+Instant WebSocketSide::messageUntil(Duration timeout, std::size_t rate) const {
+  if (message_began_ == Instant::max()) return Instant::max();
+  const std::size_t seconds = rate == 0 ? 0 : reader_.heldBytes() / rate;
+  return message_began_ + timeout + std::chrono::seconds(seconds);
 }
 
 void WebSocketSide::resume() {
@@ -65,6 +76,11 @@ bool WebSocketSide::ask() {
   if (std::exchange(is_asked_, true)) return false;
   if (!is_close_sent_) sendFrame(WebSocketOpcode::kPing, {});
   return true;
+}
+
+void WebSocketSide::onMessage(const WebSocketMessage& message) {
+  message_began_ = Instant::max();
+  owner_.onMessage(*this, message);
 }
 
 void WebSocketSide::onPing(ByteView payload) {

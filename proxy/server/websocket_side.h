@@ -63,11 +63,14 @@ class WebSocketSide final : private WebSocketReader::Events {
     heard_at_ = now;
     is_asked_ = false;
   }
+  // The message under way must be whole by then: `timeout` at `rate` bytes a second, or less.
+  // Never, when there is none.
+  Instant messageUntil(Duration timeout, std::size_t rate) const;
   // A ping; false if one is unanswered.
   bool ask();
 
  private:
-  void onMessage(const WebSocketMessage& message) override { owner_.onMessage(*this, message); }
+  void onMessage(const WebSocketMessage& message) override;
   void onPing(ByteView payload) override;
   void onPong(ByteView) override {}
   void onClose(std::optional<std::uint16_t> code, std::string_view reason) override;
@@ -82,6 +85,7 @@ class WebSocketSide final : private WebSocketReader::Events {
   WebSocketReader reader_;
   Buffer left_;  // what the reader did not take
   Instant heard_at_{};
+  Instant message_began_ = Instant::max();  // of the one under way
   bool is_asked_ = false;
   bool is_close_sent_ = false;
   bool is_close_received_ = false;
