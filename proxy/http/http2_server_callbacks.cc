@@ -130,6 +130,10 @@ int Http2ServerCodec::Callbacks::onFrameSent(nghttp2_session*, const nghttp2_fra
       // nghttp2 ends a connection by itself for what a frame must never be.
       if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !self.is_failing_) {
         self.is_failing_ = true;
+        // Too many entries in one SETTINGS.
+        if (frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM) {
+          self.events_.onAbuse(Http2Abuse::kSettings);
+        }
         self.cancelAll();
       }
       break;
@@ -188,8 +192,9 @@ const nghttp2_option* Http2ServerCodec::Callbacks::options() {
     nghttp2_option_set_max_settings(option, limits::kHttp2SettingsEntriesMax);
     // Counted by us: nghttp2 counts the pieces in which the header of one arrives.
     nghttp2_option_set_max_continuations(option, std::numeric_limits<std::size_t>::max());
-    // A second net, by time: 33 a second are earned back.
-    nghttp2_option_set_stream_reset_rate_limit(option, 1000, 33);
+    // By our budget, which has no clock and gives the right code.
+    constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
+    nghttp2_option_set_stream_reset_rate_limit(option, kEndless, kEndless);
     return option;
   }();
   return made;

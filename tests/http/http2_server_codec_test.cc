@@ -893,6 +893,31 @@ TEST_F(Http2ServerCodecTest, BoundsFramesThatCostTheClientNothing) {
   }
 }
 
+TEST_F(Http2ServerCodecTest, BoundsTheEntriesOfOneSettingsFrame) {
+  const auto settings = [](std::size_t entries) {
+    std::string payload;
+    for (std::size_t i = 0; i < entries; ++i)
+      payload += std::string("\x0f\xff", 2) + http2Number(1);
+    return http2Frame(NGHTTP2_SETTINGS, 0, 0, payload);
+  };
+  send(settings(limits::kHttp2SettingsEntriesMax));
+  expectFine();
+  send(settings(limits::kHttp2SettingsEntriesMax + 1));
+  expectAbuse(Http2Abuse::kSettings);
+}
+
+// CVE-2019-9512, CVE-2019-9515: what waits to be acknowledged is bounded by what may be asked.
+TEST_F(Http2ServerCodecTest, BoundsAcknowledgementsThatNobodyReads) {
+  constexpr std::size_t kAcknowledgementBytes = 17;
+  const std::string ping = http2Frame(NGHTTP2_PING, 0, 0, "12345678");
+  for (unsigned i = 0; i < limits::kHttp2PingsMax; ++i) codec.receive(ping);
+  EXPECT_TRUE(seen.abuses.empty());
+  EXPECT_EQ(codec.pull().size(), limits::kHttp2PingsMax * kAcknowledgementBytes);
+  codec.receive(ping);
+  read();
+  expectAbuse(Http2Abuse::kPings);
+}
+
 TEST_F(Http2ServerCodecTest, BoundsHeadsOfStreamsThatAreOver) {
   answerAll();
   send(http2Headers(1, http2Get() + Http2Fields{{"connection", "close"}}, false));

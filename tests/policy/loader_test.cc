@@ -197,6 +197,27 @@ routes:
   EXPECT_EQ(snapshot.match("bot.example", "/hook/x"), nullptr);
 }
 
+TEST_F(LoaderTest, OffersHttp2OverTlsAndTakesItInClearTextWhereToldTo) {
+  for (const char* const file : {"c.pem", "k.pem"}) folder_.write(file, "x");
+  constexpr std::string_view kRest =
+      "upstreams: {agent: {url: \"http://a\"}}\nroutes: [{name: r, upstream: agent}]\n";
+  const auto listener = [&](std::string_view keys) {
+    const auto result = load("listen: {address: \"127.0.0.1:0\", " + std::string(keys) + "}\n" +
+                             std::string(kRest));
+    EXPECT_THAT(result.errors, IsEmpty());
+    return result.snapshot->server().listeners.at(0);
+  };
+  EXPECT_TRUE(listener("tls: {certificate: c.pem, key: k.pem}").tls.offers_http2);
+  EXPECT_FALSE(listener("tls: {certificate: c.pem, key: k.pem, http2: false}").tls.offers_http2);
+  EXPECT_FALSE(listener("clear_text: true").takes_http2);
+  EXPECT_TRUE(listener("clear_text: true, http2: true").takes_http2);
+  const auto errors = errorsOf(
+      "listen: {address: \"127.0.0.1:0\", http2: true, tls: {certificate: c.pem, key: k.pem}}\n" +
+      std::string(kRest));
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_THAT(errors[0], HasSubstr("listen.http2: of a TLS listener this is `tls.http2`"));
+}
+
 TEST_F(LoaderTest, RefusesLimitsThatAreNone) {
   constexpr std::string_view kRest =
       "listen: {address: \"127.0.0.1:0\", clear_text: true}\n"
