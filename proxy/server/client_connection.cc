@@ -277,6 +277,11 @@ void ClientConnection::feedLeftOver() {
 void ClientConnection::onTurnEnd() {
   if (is_closed_) return;
   ended_.clear();
+  // All of this read was seen: what was reset in it has gone nowhere (CVE-2023-44487).
+  for (const StreamId id : fresh_) {
+    if (Stream* const stream = find(id)) stream->driver().proceed();
+  }
+  fresh_.clear();
   // A response that ends may let a pipelined request begin, and that one may be answered at once.
   while (std::exchange(feeds_again_, false) && (!input_.empty() || codec_->isMultiplexed())) {
     feedLeftOver();
@@ -372,7 +377,9 @@ void ClientConnection::endStream(Stream& stream) {
 
 void ClientConnection::onRequestHead(StreamId id, RequestHead&& head) {
   Stream& stream = openStream(id);
-  stream.driver().begin(stream, std::move(head), facts_);
+  if (!codec_->isMultiplexed()) return stream.driver().begin(stream, std::move(head), facts_);
+  stream.driver().prepare(stream, std::move(head), facts_);
+  fresh_.push_back(id);
 }
 
 void ClientConnection::onRequestBody(StreamId id, ByteView chunk) {

@@ -117,6 +117,7 @@ class ClientConnection final : public Mortal,
   Instant stall_check_{};                         // when responses that stand still are given up
   std::vector<std::unique_ptr<Stream>> streams_;  // HTTP/1: at most one
   std::vector<std::unique_ptr<Stream>> ended_;    // until the end of the turn
+  std::vector<StreamId> fresh_;                   // HTTP/2: requests of this turn, not begun
   Buffer input_;  // what the codec left: a part of a head, a body without credit, the next request
   QuotaShare buffered_;
   // How far each direction came, and when last.

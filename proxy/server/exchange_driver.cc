@@ -49,7 +49,7 @@ void ExchangeDriver::open(Client& client, const ClientFacts& facts) {
   station_.metrics().exchanges_open.add(1);
 }
 
-void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts& facts) {
+void ExchangeDriver::prepare(Client& client, RequestHead&& head, const ClientFacts& facts) {
   open(client, facts);
   Exchange& exchange = *exchange_;
   exchange.request = std::move(head);
@@ -67,7 +67,6 @@ void ExchangeDriver::begin(Client& client, RequestHead&& head, const ClientFacts
   if (exchange.request_id.empty()) exchange.request_id = station_.newRequestId(exchange.arena);
   is_request_whole_ = !exchange.request.body.hasBody();
   step_ = Step::kHead;
-  advance();
 }
 
 void ExchangeDriver::beginRefused(Client& client, const ClientFacts& facts, Error error) {

@@ -31,7 +31,13 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
   ~ExchangeDriver() override = default;
 
   // A request's head has come. REQUIRES: idle. `client` outlives the exchange.
-  void begin(Client& client, RequestHead&& head, const ClientFacts& facts);
+  void begin(Client& client, RequestHead&& head, const ClientFacts& facts) {
+    prepare(client, std::move(head), facts);
+    proceed();
+  }
+  // The same in two steps: a client may take its request back in between.
+  void prepare(Client& client, RequestHead&& head, const ClientFacts& facts);
+  void proceed() { advance(); }
   // A request that could not even be understood: it is answered, decided and recorded all the same.
   void beginRefused(Client& client, const ClientFacts& facts, Error error);
   // A hold was approved: its request is checked again under the current policy, then sent.

@@ -175,6 +175,22 @@ TEST_F(Http2FlowTest, EndsTheUpstreamRequestOfAStreamThatIsReset) {
   EXPECT_EQ(reasons(), (std::vector<std::string>{"client_closed", "allowed"}));
 }
 
+// CVE-2023-44487: a request that its client took back at once costs no upstream anything.
+TEST_F(Http2FlowTest, SendsNothingUpstreamOfARequestThatIsResetInTheSameRead) {
+  use(kOpen);
+  const auto client = connectHttp2();
+  exchange(*client, http2Headers(1, http2Get("/1")) + http2Reset(1, NGHTTP2_CANCEL) +
+                        http2Headers(3, http2Get("/3", "POST"), false) +
+                        http2Content(3, "a", false) + http2Reset(3, NGHTTP2_CANCEL) +
+                        http2Headers(5, http2Get("/5")));
+  ASSERT_EQ(dialer_.peers.size(), 1u);
+  EXPECT_THAT(upstreamOf("/5").received, StartsWith("GET /5 "));
+  send(upstreamOf("/5"), kOk);
+  take(*client);
+  EXPECT_TRUE(peer_.answers[5].has_ended);
+  EXPECT_EQ(reasons(), (std::vector<std::string>{"client_closed", "client_closed", "allowed"}));
+}
+
 TEST_F(Http2FlowTest, LetsOneSlowReaderStopOnlyItsOwnUpstream) {
   use(kOpen);
   const auto client = connectHttp2();
