@@ -44,10 +44,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   CHECK(whole.reader.fault() == cut.reader.fault());
   CHECK(whole.reader.source().has_value() == cut.reader.source().has_value());
   if (!whole.reader.source()) return 0;
-  CHECK(isSame(*whole.reader.source(), *cut.reader.source()));
+  CHECK(edgehold::isSame(*whole.reader.source(), *cut.reader.source()));
   CHECK(whole.used == cut.used);
   // The header alone says the same: nothing behind it was looked at.
   const auto alone = edgehold::readInPieces(pieces.bytes.substr(0, whole.used), whole.used);
-  CHECK(alone.reader.source() && isSame(*alone.reader.source(), *whole.reader.source()));
+  CHECK(alone.reader.source() && edgehold::isSame(*alone.reader.source(), *whole.reader.source()));
   return 0;
 }

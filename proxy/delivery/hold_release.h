@@ -41,6 +41,8 @@ class HoldRelease {
   // REQUIRES: all four outlive it (or their queued calls never run).
   HoldRelease(Loop& loop, HoldStore& holds, Ledger& ledger, Executor& executor);
   ~HoldRelease();
+  // None is on its way.
+  bool isResting() const { return busy_.empty() && unwritten_.empty(); }
   HoldRelease(const HoldRelease&) = delete;
   HoldRelease& operator=(const HoldRelease&) = delete;
 

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -66,6 +67,8 @@ Endpoint localEndpoint(const Fd& fd) {
   if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
   return Endpoint::fromSockaddr(reinterpret_cast<const sockaddr&>(storage)).value_or(Endpoint{});
 }
+
+Fd duplicate(const Fd& fd) { return Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)); }
 
 void tuneStream(int fd) {
   const int one = 1;

@@ -22,6 +22,9 @@ Result<Fd> listenAloneOn(const Endpoint& address, int backlog);
 // Where a bound socket listens: the port that the kernel chose for port 0.
 Endpoint localEndpoint(const Fd& fd);
 
+// The same socket under another number.
+Fd duplicate(const Fd& fd);
+
 struct Connecting {
   Fd fd;
   bool is_under_way = false;  // wait until it is writable, then ask connectResult()

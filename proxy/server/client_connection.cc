@@ -90,7 +90,7 @@ class ClientConnection::Stream final : public ExchangeDriver::Client {
     connection_.flushLater();
   }
   void sendHead(const ResponseHead& head, bool for_head) override {
-    if (connection_.station_.isDraining() || connection_.facts_.is_surplus) codec().drain();
+    if (connection_.station_.isEnding() || connection_.facts_.is_surplus) codec().drain();
     codec().sendHead(id_, head, for_head);
     connection_.owes_record_ = true;  // a claim, if not a record yet
     if (head.status < 400) connection_.needs_record_ = true;
@@ -164,7 +164,9 @@ void ClientConnection::drain() {
   if (is_closed_) return;
   is_draining_ = true;
   wait_ = Wait::kNone;  // an idle one gets less time
-  codec_->drain();
+  // Whoever has just connected gets its first answer: it cannot know what happens here.
+  const bool is_new = requests_ == 0 && !codec_->isMultiplexed();
+  if (!is_new) codec_->drain();
   for (const auto& stream : streams_) stream->driver().drain();
   flushLater();
 }
@@ -417,6 +419,12 @@ ClientConnection::Wait ClientConnection::currentWait() const {
     }
   }
   return has_input_ended_ ? Wait::kHalfClosed : Wait::kNone;
+}
+
+bool ClientConnection::isSettled() const {
+  if (streams_.empty()) return requests_ > 0 || is_lingering_;
+  return std::all_of(streams_.begin(), streams_.end(),
+                     [](const auto& stream) { return stream->driver().isSettled(); });
 }
 
 bool ClientConnection::isIdle(Wait wait) {

@@ -47,6 +47,8 @@ class ClientConnection final : public Mortal,
   void start();
   // No new requests: idle connections close now, others after the answer that is under way.
   void drain();
+  // Nothing of it needs what is remembered, and nothing can begin on it. REQUIRES: drain().
+  bool isSettled() const;
   // Breaks everything off; what is under way is recorded with `reason`.
   void close(Reason reason = Reason::kClientClosed);
 

@@ -146,6 +146,7 @@ std::optional<Verdict> ExchangeDriver::refusalOfHead() {
 
 void ExchangeDriver::walkHead() {
   Exchange& exchange = *exchange_;
+  if (station_.hasLetGo()) return refuse(Reason::kDraining);
   if (isOverCap()) return refuse(Reason::kOverloaded);
   if (!exchange.is_release && station_.statusPage().serves(exchange.request)) {
     status_wait_.emplace(station_.statusPage().answer(exchange, station_.loop()));
@@ -393,6 +394,11 @@ void ExchangeDriver::finish() {
   exchange_.reset();  // an idle driver holds no body
   buffered_.set(0);
   slot_.set(0);
+}
+
+bool ExchangeDriver::isSettled() const {
+  if (step_ == Step::kIdle || tunnel_ != nullptr) return true;
+  return exchange_->decision.upstream_status != 0 && exchange_->settlements.empty();
 }
 
 void ExchangeDriver::settle() {

@@ -58,6 +58,9 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
 
   bool isTunnel() const { return tunnel_ != nullptr; }
   bool isIdle() const { return step_ == Step::kIdle; }
+  // Nothing that it does from here on needs what is remembered: the upstream answers, and the
+  // claims are settled.
+  bool isSettled() const;
   // The body is awaited from the client (its timeout runs, not ours). Without credit it is the
   // upstream that is waited for.
   bool isReceiving() const { return awaits_body_ && !is_request_whole_ && credit_out_ > 0; }

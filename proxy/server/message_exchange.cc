@@ -52,6 +52,7 @@ void MessageExchange::judge(Done done) {
   const FilterChain& chain = exchange_.route->chain();
   const bool is_wanted = chain.bodyPlan().wantsMessage(exchange_.message->direction);
   if (!is_wanted) return done(std::nullopt);
+  if (station_.hasLetGo()) return done(Verdict::deny(Reason::kDraining));
   walk_.emplace(chain, exchange_, station_.services());
   walk_->message(std::move(done));
 }

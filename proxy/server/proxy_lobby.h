@@ -21,7 +21,7 @@ class ProxyLobby final : private ProxyIntake::Observer {
   struct Guest {
     std::size_t door;      // index of the listener in the policy
     std::uint64_t number;  // of the connection
-    Endpoint peer;     // the proxy
+    Endpoint peer;         // the proxy
     ConnectionGate::Pass pass;
   };
   class Host {

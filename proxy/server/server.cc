@@ -43,10 +43,13 @@ Server::Server(const Options& options, const LoadTools& tools)
     : options_(options),
       tools_(tools),
       started_(tools.clock.wallNow()),
-      signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int number) { onSignal(number); }),
-      metrics_(options.program_version) {}
+      signals_(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2},
+               [this](int number) { onSignal(number); }),
+      metrics_(options.program_version),
+      program_(ProgramCall::ofThisProcess()) {}
 
 Server::~Server() {
+  upgrade_.reset();
   expiries_.reset();
   release_.reset();  // sends nothing more to workers that are about to end
   admin_.reset();
@@ -62,6 +65,8 @@ Result<std::unique_ptr<Server>> Server::make(const Options& options, const LoadT
   if (loaded.snapshot == nullptr) return fail(join(loaded.errors, "\n"));
   TRY_ASSIGN(server->serving_, Serving::make(std::move(loaded.snapshot), nullptr));
   logWarnings(*server->serving_->policy);
+  TRY_ASSIGN(server->inheritance_, Inheritance::read(tools.environment));
+  if (server->inheritance_) TRY(server->inheritance_->awaitTurn());
   TRY(server->openState());
   TRY(server->bindListeners());
   server->startWorkers(std::move(loaded));
@@ -111,25 +116,40 @@ Result<void> Server::bindListeners() {
                        capacity_, rule_watch_, metrics_.addWorker()},
         serving_));
   }
-  for (std::size_t index = 0; index < spec.listeners.size(); ++index) {
-    const ListenerSpec& listener = spec.listeners[index];
-    Endpoint address = listener.address;
-    // The workers share the port, and would share it with a second edgehold: half of the traffic
-    // each, and neither would know the other's rates and events.
-    if (address.port != 0) TRY(listenAloneOn(address, listener.backlog));
-    for (const auto& worker : workers_) {
-      TRY_ASSIGN(Fd fd, listenOn(address, listener.backlog));
-      address = localEndpoint(fd);  // all workers share the port that the first one got
-      worker->listen(std::move(fd), index);
-    }
-    listening_.push_back((listener.is_tls ? "https://" : "http://") + address.toString());
-  }
+  for (std::size_t index = 0; index < spec.listeners.size(); ++index) TRY(openDoors(index));
   TRY_ASSIGN(admin_, Admin::make(loop_, spec.admin, *this));
   const std::string& audit = serving_->policy->audit().path;
   TRY(giveToUser(spec.state_directory, {audit == "-" ? "" : audit, admin_->socketPath()},
                  spec.user));
   TRY(giveHistory(spec));
   return becomeUser(spec.user);
+}
+
+Result<void> Server::openDoors(std::size_t index) {
+  const ListenerSpec& listener = serving_->policy->server().listeners[index];
+  Endpoint address = listener.address;
+  std::vector<Fd> sockets;
+  if (inheritance_) sockets = inheritance_->take(index, address);
+  // The workers share the port, and would share it with a second edgehold: half of the traffic
+  // each, and neither would know the other's rates and events.
+  if (sockets.empty() && address.port != 0) TRY(listenAloneOn(address, listener.backlog));
+  // Each of those that were inherited has a queue of its own: all must be served.
+  const std::size_t inherited = sockets.size();
+  for (std::size_t i = 0; i < std::max(workers_.size(), inherited); ++i) {
+    if (inherited > 0 && i >= inherited) {
+      sockets.push_back(duplicate(sockets[i % inherited]));
+    } else if (inherited == 0) {
+      TRY_ASSIGN(Fd fd, listenOn(address, listener.backlog));
+      sockets.push_back(std::move(fd));
+    }
+    address = localEndpoint(sockets[i]);  // all workers share the port that the first one got
+  }
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    doors_.push_back({index, duplicate(sockets[i])});
+    workers_[i % workers_.size()]->listen(std::move(sockets[i]), index);
+  }
+  listening_.push_back((listener.is_tls ? "https://" : "http://") + address.toString());
+  return {};
 }
 
 void Server::adoptLimits() {
@@ -160,9 +180,17 @@ void Server::startWorkers(LoadResult loaded) {
   LOG(INFO) << "policy " << serving_->policy->version() << " in force, " << workers_.size()
             << " workers";
   is_started_ = true;
+  Upgrade::Host& host = *this;
+  upgrade_ = std::make_unique<Upgrade>(loop_, host, program_, std::move(doors_));
+  if (inheritance_) inheritance_->tellReady();
+  inheritance_.reset();
+  noticeService("READY=1");
 }
 
-void Server::run() { loop_.run(); }
+bool Server::run() {
+  loop_.run();
+  return !is_abandoned_;
+}
 
 ServerStatus Server::status() const {
   const PolicySnapshot& policy = *serving_->policy;
@@ -226,7 +254,11 @@ void Server::onSignal(int number) {
       if (!reopened) LOG(ERROR) << "cannot reopen the audit log: " << reopened.error().message;
       return;
     }
+    case SIGUSR2:
+      if (!is_draining_) upgrade_->begin();
+      return;
     default:
+      if (abandonUpgrade()) return;
       if (is_draining_) {
         LOG(WARNING) << "second signal: stopping now";
         loop_.stop();
@@ -249,19 +281,24 @@ void Server::drain() {
 
 void Server::closeDoors() {
   LOG(INFO) << "draining";
+  upgrade_.reset();  // it keeps the doors open, too
   workers_draining_ = workers_.size();
-  drain_deadline_ = loop_.makeTimer([this] {
-    LOG(WARNING) << "drain deadline passed: cutting what is left";
-    loop_.stop();
-  });
-  drain_deadline_->arm(serving_->policy->timeouts().drain);
+  armDrainDeadline();
   for (const auto& worker : workers_) {
     worker->drain([this] { loop_.post([this] { onWorkerDrained(); }); });
   }
 }
 
+void Server::armDrainDeadline() {
+  drain_deadline_ = loop_.makeTimer([this] {
+    LOG(WARNING) << "drain deadline passed: cutting what is left";
+    loop_.stop();
+  });
+  drain_deadline_->arm(serving_->policy->timeouts().drain);
+}
+
 void Server::onWorkerDrained() {
-  if (--workers_draining_ > 0) return;
+  if (--workers_draining_ > 0 || awaits_successor_) return;
   LOG(INFO) << "drained";
   loop_.stop();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,11 +24,14 @@
 #include "proxy/policy/loader.h"
 #include "proxy/server/admin.h"
 #include "proxy/server/capacity.h"
+#include "proxy/server/inheritance.h"
 #include "proxy/server/operations.h"
 #include "proxy/server/reloader.h"
 #include "proxy/server/serving.h"
 #include "proxy/server/status_page.h"
 #include "proxy/server/store_health.h"
+#include "proxy/server/successor.h"
+#include "proxy/server/upgrade.h"
 #include "proxy/server/worker.h"
 #include "proxy/state/memory_counters.h"
 #include "proxy/state/sqlite_ledger.h"
@@ -35,7 +39,7 @@
 
 namespace edgehold {
 
-class Server final : private Operations {
+class Server final : private Operations, private Upgrade::Host {
  public:
   struct Options {
     std::string config_file;
@@ -47,8 +51,9 @@ class Server final : private Operations {
   static Result<std::unique_ptr<Server>> make(const Options& options, const LoadTools& tools);
   ~Server() override;
 
-  // Serves until TERM or INT; returns when all is drained or the drain deadline has passed.
-  void run();
+  // Serves until TERM, INT or a successor; returns when all is drained or the drain deadline has
+  // passed. False: the successor did not take over, and the state was its already.
+  [[nodiscard]] bool run();
 
  private:
   Server(const Options& options, const LoadTools& tools);
@@ -56,6 +61,7 @@ class Server final : private Operations {
   // make(), in this order
   Result<void> openState();
   Result<void> bindListeners();
+  Result<void> openDoors(std::size_t index);
   void startWorkers(LoadResult loaded);
 
   // Operations
@@ -72,11 +78,26 @@ class Server final : private Operations {
   Result<void> record(OperatorAct act) override;
   std::vector<RuleReport> rules() const override;
 
+  // Upgrade::Host, in server_upgrade.cc
+  void announceEnd() override;
+  void leaveDoors(std::function<void()> on_settled) override;
+  void cutUnheard() override;
+  void cutUnsettled() override;
+  void releaseState() override;
+  void onReplaced(pid_t successor) override;
+  void onAbandoned() override;
+  void recordUpgrade(bool is_taken, const std::string& why) override;
+  Duration settleTime() const override { return serving_->policy->timeouts().drain; }
+  void onWorkerSettled();
+  bool abandonUpgrade();
+  void noticeService(std::string_view state) const;
+
   void adoptLimits();
   void adopt(std::shared_ptr<const Serving> next);
   void onSignal(int number);
   void drain();
   void closeDoors();
+  void armDrainDeadline();
   void onWorkerDrained();
   void recordExpiry(const std::string& id);
   void everyHour();
@@ -109,6 +130,16 @@ class Server final : private Operations {
   std::unique_ptr<Timer> drain_deadline_;
   std::unique_ptr<Timer> hourly_;
   std::vector<std::string> listening_;
+  ProgramCall program_;
+  std::optional<Inheritance> inheritance_;  // until we serve
+  std::vector<DoorSocket> doors_;           // of all workers; until the upgrade has them
+  std::unique_ptr<Upgrade> upgrade_;
+  std::unique_ptr<Timer> settle_check_;
+  std::function<void()> on_settled_;
+  std::size_t workers_unsettled_ = 0;
+  bool awaits_successor_ = false;  // the doors are left, and it does not serve yet
+  bool has_released_state_ = false;
+  bool is_abandoned_ = false;
   std::size_t workers_draining_ = 0;
   bool is_started_ = false;
   bool is_draining_ = false;

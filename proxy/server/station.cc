@@ -42,6 +42,11 @@ void Station::drain() {
   for (const auto& [name, pool] : pools_) pool->closeIdle();
 }
 
+void Station::letGo() {
+  has_let_go_ = true;
+  if (parts_.claims != nullptr) parts_.claims->letGo();
+}
+
 void Station::record(const Exchange& exchange) {
   const Decision& decision = exchange.decision;
   needs_durable_record_ |= decision.kind == Decision::Kind::kHold || exchange.is_release;

@@ -77,6 +77,12 @@ class Station {
 
   bool isDraining() const { return is_draining_; }
   void drain();
+  // Answers say that their connections end. So they do while draining.
+  bool isEnding() const { return is_ending_ || is_draining_; }
+  void announceEnd() { is_ending_ = true; }
+  // Another process has the state: what has begun may end, nothing may begin.
+  bool hasLetGo() const { return has_let_go_; }
+  void letGo();
 
   // 32 hexadecimal digits, never the same twice.
   std::string_view newRequestId(Arena& arena);
@@ -90,7 +96,9 @@ class Station {
   Graveyard graveyard_;
   std::shared_ptr<const PolicySnapshot> snapshot_;
   std::map<std::string, std::shared_ptr<UpstreamPool>, std::less<>> pools_;
+  bool is_ending_ = false;
   bool is_draining_ = false;
+  bool has_let_go_ = false;
   bool has_new_records_ = false;
   bool needs_durable_record_ = false;
   bool is_flushed_ = true;        // the last flush went well

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include <pthread.h>
@@ -28,6 +29,9 @@ constexpr std::string_view kTurnedAway =
     "Connection: close\r\n"
     "\r\n"
     R"({"status":503,"reason":"overloaded","title":"Overloaded"})";
+
+// How often is looked whether what needs state has ended; new connections wait meanwhile.
+constexpr auto kSettleCheckInterval = std::chrono::milliseconds(2);
 
 void sendTurnedAway(const Fd& fd) {
   // What is left unread would make the kernel answer the close with a reset.
@@ -227,16 +231,69 @@ void Worker::drain(std::function<void()> on_drained) {
     doors_.clear();
     on_drained_ = on_drained;
     station_.drain();
-    // A copy: one that reads its end closes itself. It lives until the turn ends.
-    std::vector<ClientConnection*> open;
-    open.reserve(connections_.size());
-    for (const auto& [key, connection] : connections_) open.push_back(key);
-    for (ClientConnection* const connection : open) connection->drain();
+    drainConnections();
+    reportDrained();
+  });
+}
+
+// A copy: one that reads its end closes itself. It lives until the turn ends.
+std::vector<ClientConnection*> Worker::openConnections() const {
+  std::vector<ClientConnection*> open;
+  open.reserve(connections_.size());
+  for (const auto& [key, connection] : connections_) open.push_back(key);
+  return open;
+}
+
+void Worker::drainConnections() {
+  for (ClientConnection* const connection : openConnections()) connection->drain();
+}
+
+void Worker::announceEnd() {
+  loop_.post([this] { station_.announceEnd(); });
+}
+
+void Worker::leave(std::function<void()> on_settled, std::function<void()> on_drained) {
+  loop_.post([this, on_settled = std::move(on_settled), on_drained = std::move(on_drained)] {
+    doors_.clear();
+    on_settled_ = on_settled;
+    on_drained_ = on_drained;
+    station_.drain();
+    drainConnections();
+    settle_check_ = loop_.makeTimer([this] { checkSettled(); });
+    settle_check_->arm(kSettleCheckInterval);
+  });
+}
+
+void Worker::checkSettled() {
+  if (!on_settled_) return;
+  const auto open = openConnections();
+  const bool is_settled =
+      lobby_.empty() && releases_.empty() && counters_.isWritten() &&
+      std::all_of(open.begin(), open.end(),
+                  [](const ClientConnection* connection) { return connection->isSettled(); });
+  if (!is_settled) return settle_check_->arm(kSettleCheckInterval);
+  station_.letGo();
+  std::exchange(on_settled_, nullptr)();
+  reportDrained();
+}
+
+void Worker::cutUnsettled(Cut cut) {
+  loop_.post([this, cut] {
+    if (!on_settled_) return;
+    for (ClientConnection* const connection : openConnections()) {
+      if (connection->isSettled()) continue;
+      if (cut == Cut::kAll || connection->isIdle()) connection->close(Reason::kDraining);
+    }
+    if (cut == Cut::kUnheard) return;
+    releases_.cutAll();
+    station_.letGo();
+    std::exchange(on_settled_, nullptr)();
     reportDrained();
   });
 }
 
 void Worker::reportDrained() {
+  if (on_settled_) return;  // that comes first
   if (!on_drained_ || !connections_.empty() || !lobby_.empty() || !releases_.empty()) return;
   std::exchange(on_drained_, nullptr)();
 }

@@ -65,6 +65,16 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
   // (any) Accepts nothing more, ends what is idle; `on_drained` runs on this worker's loop when the
   // last connection has gone.
   void drain(std::function<void()> on_drained);
+  // (any) Answers say that their connections end; all else goes on.
+  void announceEnd();
+  // (any) As drain(), but who has connected and is not accepted yet stays in the queues, for
+  // whoever listens there too. `on_settled` runs on this worker's loop once nothing here needs
+  // state.
+  void leave(std::function<void()> on_settled, std::function<void()> on_drained);
+  // (any) After leave(): cuts what keeps `on_settled` waiting, or of that only connections which
+  // have not asked anything.
+  enum class Cut : std::uint8_t { kUnheard, kAll };
+  void cutUnsettled(Cut cut);
   // (any) Ends the loop; what is still open is cut.
   void stop() { loop_.stop(); }
   void join();
@@ -107,6 +117,9 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
 
   void closed(ClientConnection& connection);
   void reportDrained();
+  void drainConnections();
+  std::vector<ClientConnection*> openConnections() const;
+  void checkSettled();
 
   const std::size_t index_;
   Capacity& capacity_;
@@ -129,6 +142,8 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
   std::uint64_t next_number_ = 0;
   Releases releases_{station_};
   std::function<void()> on_drained_;
+  std::function<void()> on_settled_;
+  std::unique_ptr<Timer> settle_check_;
   std::thread thread_;
 };
 

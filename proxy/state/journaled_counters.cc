@@ -17,14 +17,21 @@ JournaledCounters::JournaledCounters(MemoryCounters& counters, ClaimJournal& jou
       loop_(loop),
       retry_(loop.makeTimer([this] { write(); })) {}
 
-JournaledCounters::~JournaledCounters() {
-  if (!pending_.empty() && !write()) {
-    LOG(ERROR) << "claim journal: " << pending_.size() << " event ids are forgotten at the end";
-  }
+JournaledCounters::~JournaledCounters() { letGo(); }
+
+void JournaledCounters::letGo() {
+  if (std::exchange(has_let_go_, true)) return;
+  retry_->cancel();
+  if (pending_.empty() || write()) return;
+  LOG(ERROR) << "claim journal: " << pending_.size() << " event ids are forgotten at the end";
+  retry_->cancel();
+  pending_.clear();
+  records_.clear();
 }
 
 Result<ClaimResult> JournaledCounters::claim(const CounterKey& key, Instant now,
                                              Duration in_flight_ttl) {
+  if (has_let_go_) return fail(Reason::kStoreUnavailable, "another process has the claim journal");
   Result<ClaimResult> claimed = counters_.claim(key, now, in_flight_ttl);
   if (journal_.isHealthy() || !claimed) return claimed;
   if (claimed->state == ClaimResult::State::kCommitted) return claimed;
@@ -34,6 +41,7 @@ Result<ClaimResult> JournaledCounters::claim(const CounterKey& key, Instant now,
 
 Result<bool> JournaledCounters::commit(const CounterKey& key, std::uint64_t token, Instant now,
                                        Duration ttl) {
+  if (has_let_go_) return fail(Reason::kStoreUnavailable, "another process has the claim journal");
   if (pending_.size() >= limits::kClaimsPendingMax) {
     return fail(Reason::kStoreUnavailable, "too many claims wait for the claim journal");
   }

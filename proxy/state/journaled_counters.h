@@ -26,6 +26,11 @@ class JournaledCounters final : public Counters {
   // Writes what was committed. False: no answer that says so may leave. What was not written is
   // kept, in flight, and tried again by a timer.
   bool flush();
+  // Nothing waits for the journal.
+  bool isWritten() const { return pending_.empty(); }
+  // The journal goes: what waits for it is forgotten (and logged), no claim is made or committed
+  // from here on.
+  void letGo();
 
   RateResult takeTokens(const CounterKey& key, const GcraSpec& spec, std::uint64_t cost,
                         Instant now) override {
@@ -68,6 +73,7 @@ class JournaledCounters final : public Counters {
   std::unique_ptr<Timer> retry_;
   std::vector<Pending> pending_;
   std::vector<ClaimRecord> records_;  // of pending_, in its order
+  bool has_let_go_ = false;
   bool has_news_ = false;
 };
 

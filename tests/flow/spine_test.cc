@@ -421,8 +421,10 @@ routes: [{name: none, match: {path: /none}, upstream: other}]
 
 TEST_F(SpineTest, DrainsAfterTheAnswerThatIsUnderWay) {
   use(kOpen);
-  const auto busy = connect();
   const auto idle = connect();
+  send(*idle, kGet);
+  send(upstream(), kOk);
+  const auto busy = connect();
   send(*busy, kGet);
   upstream();
   station_->drain();
@@ -433,6 +435,18 @@ TEST_F(SpineTest, DrainsAfterTheAnswerThatIsUnderWay) {
   send(upstream(), kOk);
   EXPECT_THAT(busy->received, HasSubstr("Connection: close\r\n"));
   EXPECT_TRUE(busy->is_closed);
+}
+
+TEST_F(SpineTest, AnswersWhoHasConnectedJustBeforeTheDrain) {
+  use(kOpen);
+  const auto client = connect();
+  station_->drain();
+  for (std::size_t i = connections_.size(); i-- > 0;) connections_[i]->drain();
+  settle();
+  send(*client, kGet);
+  send(upstream(), kOk);
+  EXPECT_THAT(client->received, HasSubstr("Connection: close\r\n"));
+  EXPECT_TRUE(client->is_closed);
 }
 
 TEST_F(SpineTest, NeverPassesAnUpgradeThatNobodyAskedFor) {

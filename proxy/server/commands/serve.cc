@@ -31,8 +31,7 @@ ExitCode runService(const Options& options, const CommandWorld& world) {
   if (!confined) return failed(confined.error(), world);
   const auto server = Server::make({options.config_file, world.version}, world.loadTools());
   if (!server) return failed(server.error(), world);
-  (*server)->run();
-  return ExitCode::kOk;
+  return (*server)->run() ? ExitCode::kOk : ExitCode::kFailure;
 }
 
 }  // namespace edgehold
