@@ -46,8 +46,9 @@ class LuaRules final : public Filter {
       : rules_(std::move(rules)), needs_body_(needs_body) {}
 
   FilterNeeds needs() const override {
-    const bool sees_messages = rules_->judgesMessages();
+    const bool sees_messages = rules_->asks(RuleEntry::kMessage);
     return {.request_body = bodyFor(needs_body_),
+            .sse_events = rules_->asks(RuleEntry::kSseEvent),
             .ws_messages = sees_messages,
             .ws_answers = sees_messages,
             .on_release = true};
@@ -71,6 +72,7 @@ class LuaRules final : public Filter {
       case RuleVerdict::Kind::kAllow:
         return Verdict::proceed();
       case RuleVerdict::Kind::kDeny:
+      case RuleVerdict::Kind::kCut:  // of events alone
         return Verdict::deny(Reason::kRuleDenied, std::string(verdict->reason))
             .byRule(verdict->rule);
       case RuleVerdict::Kind::kHold:
@@ -80,6 +82,22 @@ class LuaRules final : public Filter {
     if (exchange.is_shadow) return Verdict::deny(Reason::kHeld).byRule(verdict->rule);
     exchange.hold_wish = HoldWish{verdict->rule, verdict->reason, verdict->ttl};
     return Verdict::proceed().byRule(verdict->rule);
+  }
+
+  Result<Verdict> onSseEvent(Exchange& exchange, Services& services,
+                             const SseEvent& event) const override {
+    RuleEngine& engine = services.rules.engineFor(rules_);
+    CounterMemory memory(exchange, services);
+    const auto verdict = engine.evaluateEvent(exchange, event, services.json, &memory);
+    if (!verdict) {
+      exchange.failed_rule = engine.failedRule();
+      return fail(verdict.error());
+    }
+    if (verdict->kind == RuleVerdict::Kind::kAllow) return Verdict::proceed();
+    std::string why(verdict->reason);
+    return verdict->kind == RuleVerdict::Kind::kCut
+               ? Verdict::abort(Reason::kRuleDenied, std::move(why)).byRule(verdict->rule)
+               : Verdict::deny(Reason::kRuleDenied, std::move(why)).byRule(verdict->rule);
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "lua/runtime/bindings.h"
+#include "lua/runtime/rule_token.h"
 #include "lua/runtime/sandbox.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
@@ -20,51 +21,6 @@ char request_meta_key, headers_meta_key, query_meta_key, client_meta_key, facts_
 
 // Made at most once per call and kept with the request object.
 enum Part : int { kHeadersPart = 1, kQueryPart, kClientPart, kFactsPart, kJsonPart, kParts = 5 };
-
-struct Token {
-  std::uint64_t generation;
-};
-
-void pushText(lua_State* raw, std::string_view text) {
-  lua_pushlstring(raw, text.data(), text.size());
-}
-
-// Empty means not known, as in Facts.
-void pushKnown(lua_State* raw, std::string_view text) {
-  if (text.empty()) {
-    lua_pushnil(raw);
-  } else {
-    pushText(raw, text);
-  }
-}
-
-void pushToken(lua_State* raw, std::uint64_t generation, const char& meta_key, int parts) {
-  auto* const token = static_cast<Token*>(lua_newuserdatauv(raw, sizeof(Token), parts));
-  token->generation = generation;
-  lua_rawgetp(raw, LUA_REGISTRYINDEX, &meta_key);
-  lua_setmetatable(raw, -2);
-}
-
-RuleCall& callOf(lua_State* raw) {
-  return liveCall(raw, static_cast<const Token*>(lua_touserdata(raw, 1))->generation);
-}
-
-// The field name at index 2; empty for a key that is no text.
-std::string_view keyOf(lua_State* raw) {
-  if (lua_type(raw, 2) != LUA_TSTRING) return {};
-  std::size_t length = 0;
-  const char* const text = lua_tolstring(raw, 2, &length);
-  return {text, length};
-}
-
-int refuseField(lua_State* raw, const char* object) {
-  return luaL_error(raw, "%s has no field `%s`", object,
-                    lua_type(raw, 2) == LUA_TSTRING ? lua_tostring(raw, 2) : "?");
-}
-
-int refuseWrite(lua_State* raw) {
-  return luaL_error(raw, "a request cannot be changed; facts are set by set_fact(name, value)");
-}
 
 // --- headers -------------------------------------------------------------------------------------
 
@@ -91,7 +47,7 @@ void pushHeader(lua_State* raw, const Headers& headers, std::string_view name) {
 // headers:get("name"), also for a field that is called `get`.
 int headerGet(lua_State* raw) {
   luaL_checkudata(raw, 1, "request.headers");
-  RuleCall& call = callOf(raw);
+  RuleCall& call = callOfToken(raw);
   luaL_checktype(raw, 2, LUA_TSTRING);
   LuaState::of(raw).charge(call.exchange.request.headers.size());
   pushHeader(raw, call.exchange.request.headers, keyOf(raw));
@@ -99,7 +55,7 @@ int headerGet(lua_State* raw) {
 }
 
 int headersIndex(lua_State* raw) {
-  RuleCall& call = callOf(raw);
+  RuleCall& call = callOfToken(raw);
   const std::string_view name = keyOf(raw);
   if (name == "get") {
     lua_pushcfunction(raw, &headerGet);
@@ -132,7 +88,7 @@ std::string decodeQueryText(std::string_view text) {
 
 // A name that comes twice is read differently by different agents, so a rule must not guess.
 int queryIndex(lua_State* raw) {
-  RuleCall& call = callOf(raw);
+  RuleCall& call = callOfToken(raw);
   const std::string_view name = keyOf(raw);
   std::string_view rest = call.exchange.request.target.query;
   LuaState::of(raw).chargeBytes(4 * rest.size());
@@ -156,7 +112,7 @@ int queryIndex(lua_State* raw) {
 // --- client and facts ----------------------------------------------------------------------------
 
 int clientIndex(lua_State* raw) {
-  const ClientFacts& client = callOf(raw).exchange.client;
+  const ClientFacts& client = callOfToken(raw).exchange.client;
   const std::string_view key = keyOf(raw);
   LuaState::of(raw).charge(8);  // an address is written anew each time
   if (key == "ip") {
@@ -192,7 +148,7 @@ const FactName* factNamed(std::string_view name) {
 }
 
 int factsIndex(lua_State* raw) {
-  const Facts& facts = callOf(raw).exchange.facts;
+  const Facts& facts = callOfToken(raw).exchange.facts;
   const std::string_view key = keyOf(raw);
   if (const FactName* const fact = factNamed(key)) {
     pushKnown(raw, facts.*(fact->value));
@@ -228,10 +184,17 @@ void keep(Exchange& exchange, std::string_view& kept, std::string_view value) {
   if (kept != value) kept = exchange.keepFact(value);
 }
 
+// A stream has events without end: nothing may be kept of each.
+Exchange& exchangeToChange(lua_State* raw, const char* function) {
+  RuleCall& call = currentCall(raw);
+  if (call.event != nullptr) luaL_error(raw, "%s: only while a request is checked", function);
+  return call.exchange;
+}
+
 // set_fact("action", "mass_send")
 int setFact(lua_State* raw) {
   LuaState::of(raw).charge(kKeptTextUnits);
-  Exchange& exchange = currentCall(raw).exchange;
+  Exchange& exchange = exchangeToChange(raw, "set_fact");
   const FactName* const fact = factNamed(checkShortText(raw, 1, "set_fact"));
   if (fact == nullptr || !fact->is_settable) {
     return luaL_error(raw, "set_fact: `%s` is not a fact that rules set", lua_tostring(raw, 1));
@@ -245,7 +208,7 @@ int setFact(lua_State* raw) {
 // tag("campaign", "spring")
 int tag(lua_State* raw) {
   LuaState::of(raw).charge(kKeptTextUnits);
-  Exchange& exchange = currentCall(raw).exchange;
+  Exchange& exchange = exchangeToChange(raw, "tag");
   const std::string_view name = checkShortText(raw, 1, "tag");
   const std::string_view value = checkShortText(raw, 2, "tag");
   auto& tags = exchange.facts.tags;
@@ -395,7 +358,7 @@ constexpr std::array kMessageFields = {
 };
 
 int requestIndex(lua_State* raw) {
-  RuleCall& call = callOf(raw);
+  RuleCall& call = callOfToken(raw);
   const std::string_view key = keyOf(raw);
   for (const RequestField& field : kRequestFields) {
     if (field.name == key) {
@@ -411,17 +374,6 @@ int requestIndex(lua_State* raw) {
     }
   }
   return refuseField(raw, "message");
-}
-
-void registerMeta(lua_State* raw, const char* name, const char& key, lua_CFunction index) {
-  luaL_newmetatable(raw, name);
-  lua_pushcfunction(raw, index);
-  lua_setfield(raw, -2, "__index");
-  lua_pushcfunction(raw, &refuseWrite);
-  lua_setfield(raw, -2, "__newindex");
-  lua_pushboolean(raw, 0);
-  lua_setfield(raw, -2, "__metatable");
-  lua_rawsetp(raw, LUA_REGISTRYINDEX, &key);
 }
 
 }  // namespace
@@ -442,11 +394,11 @@ RuleCall& liveCall(lua_State* raw, std::uint64_t generation) {
 
 void openRequests(LuaState& state) {
   lua_State* const raw = state.raw();
-  registerMeta(raw, "request", request_meta_key, &requestIndex);
-  registerMeta(raw, "request.headers", headers_meta_key, &headersIndex);
-  registerMeta(raw, "request.query_args", query_meta_key, &queryIndex);
-  registerMeta(raw, "request.client", client_meta_key, &clientIndex);
-  registerMeta(raw, "request.facts", facts_meta_key, &factsIndex);
+  registerToken(raw, "request", request_meta_key, &requestIndex);
+  registerToken(raw, "request.headers", headers_meta_key, &headersIndex);
+  registerToken(raw, "request.query_args", query_meta_key, &queryIndex);
+  registerToken(raw, "request.client", client_meta_key, &clientIndex);
+  registerToken(raw, "request.facts", facts_meta_key, &factsIndex);
   lua_pushcfunction(raw, &setFact);
   setGlobal(state, "set_fact");
   lua_pushcfunction(raw, &tag);
@@ -460,6 +412,7 @@ void pushRequest(lua_State* raw) {
 void openBindings(LuaState& state) {
   openVerdicts(state);
   openRequests(state);
+  openEvents(state);
   openJson(state);
   openValues(state);
   openMemory(state);

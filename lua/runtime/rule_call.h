@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@
 #include "lua/runtime/state.h"
 #include "proxy/base/json.h"
 #include "proxy/exchange/exchange.h"
+#include "proxy/http/sse.h"
 
 namespace edgehold {
 
@@ -25,8 +27,10 @@ struct RuleCall {
   std::string_view rule{};       // whose check is running
   std::size_t memory_uses = 0;   // of that rule, so far
   bool was_json_asked = false;
-  bool knows_json_error = false;  // the rule has asked why the body is no JSON: it judges that
-  std::string json_refusal{};     // what stopped a rule that has not
+  bool knows_json_error = false;    // the rule has asked why the body is no JSON: it judges that
+  std::string json_refusal{};       // what stopped a rule that has not
+  const SseEvent* event = nullptr;  // what on_sse_event is asked about
+  std::optional<Result<JsonDocument>> event_json{};
 };
 
 // The call under way. Raises a Lua error when there is none (a rule file that is being loaded).

@@ -29,6 +29,18 @@ RuleEngine::RuleEngine(const RuleSet& rules, const Clock& clock, RuleWatch* watc
 }
 
 Result<RuleVerdict> RuleEngine::evaluate(Exchange& exchange, JsonPool& json, RuleMemory* memory) {
+  RuleCall call{exchange, json, ++generation_, memory};
+  return ask(exchange.message ? RuleEntry::kMessage : RuleEntry::kCheck, call);
+}
+
+Result<RuleVerdict> RuleEngine::evaluateEvent(Exchange& exchange, const SseEvent& event,
+                                              JsonPool& json, RuleMemory* memory) {
+  RuleCall call{exchange, json, ++generation_, memory};
+  call.event = &event;
+  return ask(RuleEntry::kSseEvent, call);
+}
+
+Result<RuleVerdict> RuleEngine::ask(RuleEntry entry, RuleCall& call) {
   failed_ = {};
   if (program_ != nullptr) checkKept();
   if (program_ == nullptr) {
@@ -36,27 +48,32 @@ Result<RuleVerdict> RuleEngine::evaluate(Exchange& exchange, JsonPool& json, Rul
     kept_bytes_.assign(costs_.size(), 0);
   }
   LuaState& state = program_->state();
-  RuleCall call{exchange, json, ++generation_, memory};
   state.rule_call = &call;
   pushRequest(state.raw());
-  Result<RuleVerdict> verdict = runAll(exchange);
+  if (call.event != nullptr) {
+    pushEvent(state.raw());
+    lua_insert(state.raw(), 1);  // on_sse_event(event, request)
+  }
+  Result<RuleVerdict> verdict = runAll(entry);
   lua_settop(state.raw(), 0);
   state.rule_call = nullptr;
   if (state.spent() != LuaState::Spent::kNothing) cleanUp();
   return verdict;
 }
 
-// The stack holds the request object, at index 1.
-Result<RuleVerdict> RuleEngine::runAll(Exchange& exchange) {
+// The stack holds the arguments of every rule, and nothing else.
+Result<RuleVerdict> RuleEngine::runAll(RuleEntry entry) {
   RuleVerdict first_hold;
   for (std::size_t i = 0; i < rules_.ids().size(); ++i) {
-    if (entryOf(i, exchange) <= 0) continue;  // it has nothing to say of these
-    Result<RuleVerdict> verdict = runWatched(i, exchange);
+    if (!program_->rules()[i].has(entry)) continue;
+    Result<RuleVerdict> verdict = runWatched(entry, i);
     if (!verdict) {
       failed_ = rules_.ids()[i];
       return fail(verdict.error().within("rule `" + rules_.ids()[i] + "`"));
     }
-    if (verdict->kind == RuleVerdict::Kind::kDeny) return verdict;
+    const bool is_last =
+        verdict->kind == RuleVerdict::Kind::kDeny || verdict->kind == RuleVerdict::Kind::kCut;
+    if (is_last) return verdict;
     if (verdict->kind == RuleVerdict::Kind::kHold && first_hold.rule.empty()) {
       first_hold = *verdict;
     }
@@ -64,12 +81,7 @@ Result<RuleVerdict> RuleEngine::runAll(Exchange& exchange) {
   return first_hold;
 }
 
-int RuleEngine::entryOf(std::size_t index, const Exchange& exchange) const {
-  const RuleProgram::Rule& rule = program_->rules()[index];
-  return exchange.message ? rule.on_message : rule.check;
-}
-
-Result<RuleVerdict> RuleEngine::runWatched(std::size_t index, Exchange& exchange) {
+Result<RuleVerdict> RuleEngine::runWatched(RuleEntry entry, std::size_t index) {
   if (keeper_ == index) {
     keeper_.reset();
     if (!records_.empty()) {
@@ -79,7 +91,7 @@ Result<RuleVerdict> RuleEngine::runWatched(std::size_t index, Exchange& exchange
     return fail(Reason::kRuleBudgetExceeded,
                 "the memory budget is spent by what it kept from call to call");
   }
-  if (records_.empty()) return run(index, exchange);
+  if (records_.empty()) return run(entry, index);
   RuleRecord& record = *records_[index];
   const RuleQuarantine& terms = rules_.quarantine();
   // The usual case needs no clock.
@@ -88,37 +100,52 @@ Result<RuleVerdict> RuleEngine::runWatched(std::size_t index, Exchange& exchange
   if (permit == RuleRecord::Permit::kRefused) {
     return fail(Reason::kRuleQuarantined, "in quarantine: it spent its budget too often");
   }
-  Result<RuleVerdict> verdict = run(index, exchange);
+  Result<RuleVerdict> verdict = run(entry, index);
   const bool was_over_budget = !verdict && verdict.error().reason == Reason::kRuleBudgetExceeded;
   record.ended(permit, was_over_budget, terms, was_over_budget ? clock_.now() : Instant{});
   return verdict;
 }
 
-Result<RuleVerdict> RuleEngine::run(std::size_t index, Exchange& exchange) {
+Result<RuleVerdict> RuleEngine::run(RuleEntry entry, std::size_t index) {
   LuaState& state = program_->state();
-  lua_State* const raw = state.raw();
-  lua_rawgeti(raw, LUA_REGISTRYINDEX, entryOf(index, exchange));
-  lua_pushvalue(raw, 1);
-  state.rule_call->rule = rules_.ids()[index];
-  state.rule_call->memory_uses = 0;
-  state.rule_call->knows_json_error = false;
-  state.rule_call->json_refusal.clear();
+  const int arguments = lua_gettop(state.raw());
+  RuleCall& call = *state.rule_call;
+  call.rule = rules_.ids()[index];
+  call.memory_uses = 0;
+  call.knows_json_error = false;
+  call.json_refusal.clear();
   const auto grown_before = static_cast<std::int64_t>(state.growth());
   state.begin(rules_.budgets());
-  const Result<void> called = state.call(1, 1);
+  Result<RuleVerdict> verdict = callRule(entry, index);
   const LuaState::Usage usage = state.end();
   kept_bytes_[index] += static_cast<std::int64_t>(state.growth()) - grown_before;
-  Result<RuleVerdict> verdict = called ? readVerdict(raw) : fail(called.error());
-  const bool is_json_refused = !called && called.error().reason == Reason::kRuleFailed &&
-                               !state.rule_call->json_refusal.empty();
-  if (is_json_refused) verdict = fail(Reason::kJsonInvalid, state.rule_call->json_refusal);
   if (verdict && verdict->kind != RuleVerdict::Kind::kAllow) {
     verdict->rule = rules_.ids()[index];
-    verdict->reason = exchange.keepFact(verdict->reason);
+    if (entry != RuleEntry::kSseEvent) {
+      verdict->reason = call.exchange.keepFact(verdict->reason);
+    } else {
+      event_reason_ = verdict->reason;  // an arena would grow with the stream
+      verdict->reason = event_reason_;
+    }
   }
   account(index, usage, verdict);
-  lua_settop(raw, 1);
+  lua_settop(state.raw(), arguments);
   return verdict;
+}
+
+Result<RuleVerdict> RuleEngine::callRule(RuleEntry entry, std::size_t index) {
+  LuaState& state = program_->state();
+  lua_State* const raw = state.raw();
+  const int arguments = lua_gettop(raw);
+  lua_rawgeti(raw, LUA_REGISTRYINDEX, program_->rules()[index].functions[indexOf(entry)]);
+  for (int i = 1; i <= arguments; ++i) lua_pushvalue(raw, i);
+  const Result<void> called = state.call(arguments, 1);
+  if (called) return readVerdict(raw, entry);
+  const std::string& json_refusal = state.rule_call->json_refusal;
+  if (called.error().reason == Reason::kRuleFailed && !json_refusal.empty()) {
+    return fail(Reason::kJsonInvalid, json_refusal);
+  }
+  return fail(called.error());
 }
 
 void RuleEngine::account(std::size_t index, const LuaState::Usage& usage,
@@ -127,7 +154,8 @@ void RuleEngine::account(std::size_t index, const LuaState::Usage& usage,
   ++cost.calls;
   if (!verdict) {
     ++cost.errors;
-  } else if (verdict->kind == RuleVerdict::Kind::kDeny) {
+  } else if (verdict->kind == RuleVerdict::Kind::kDeny ||
+             verdict->kind == RuleVerdict::Kind::kCut) {
     ++cost.denies;
   } else if (verdict->kind == RuleVerdict::Kind::kHold) {
     ++cost.holds;

@@ -42,10 +42,16 @@ class RuleEngine {
   // often it fails (tests). REQUIRES: all outlive the engine.
   RuleEngine(const RuleSet& rules, const Clock& clock, RuleWatch* watch = nullptr);
 
-  // Facts and tags that rules set are in exchange.facts afterwards (not in shadow mode). `memory`:
-  // null where rules may not use `state`. Errors: kRuleFailed, kRuleBudgetExceeded,
-  // kRuleQuarantined; failedRule() is the rule at fault.
+  // The verdict's reason lives in the exchange's arena. Facts and tags that rules set are in
+  // exchange.facts afterwards (not in shadow mode). `memory`: null where rules may not use `state`.
+  // Errors: kRuleFailed, kRuleBudgetExceeded, kRuleQuarantined; failedRule() is the rule at fault.
   Result<RuleVerdict> evaluate(Exchange& exchange, JsonPool& json, RuleMemory* memory = nullptr);
+
+  // One event of an answer to `exchange`: the first rule that does not allow it wins. kDeny: it is
+  // dropped, kCut: the stream ends. The reason lives until the next call; the exchange keeps
+  // nothing. Errors as above.
+  Result<RuleVerdict> evaluateEvent(Exchange& exchange, const SseEvent& event, JsonPool& json,
+                                    RuleMemory* memory = nullptr);
 
   // Of the last evaluate() that failed; lives with the rule set.
   std::string_view failedRule() const { return failed_; }
@@ -53,11 +59,11 @@ class RuleEngine {
   const std::vector<RuleCost>& costs() const { return costs_; }
 
  private:
-  Result<RuleVerdict> runAll(Exchange& exchange);
-  // The function that judges it, in the registry; not positive where the rule has none.
-  int entryOf(std::size_t index, const Exchange& exchange) const;
-  Result<RuleVerdict> runWatched(std::size_t index, Exchange& exchange);
-  Result<RuleVerdict> run(std::size_t index, Exchange& exchange);
+  Result<RuleVerdict> ask(RuleEntry entry, RuleCall& call);
+  Result<RuleVerdict> runAll(RuleEntry entry);
+  Result<RuleVerdict> runWatched(RuleEntry entry, std::size_t index);
+  Result<RuleVerdict> run(RuleEntry entry, std::size_t index);
+  Result<RuleVerdict> callRule(RuleEntry entry, std::size_t index);
   void account(std::size_t index, const LuaState::Usage& usage, const Result<RuleVerdict>& verdict);
   void cleanUp();
   void checkKept();
@@ -67,6 +73,7 @@ class RuleEngine {
   std::unique_ptr<RuleProgram> program_;  // null until used, and after it held on to memory
   std::uint64_t generation_ = 0;
   std::string_view failed_;
+  std::string event_reason_;  // of the last verdict on an event
   std::vector<RuleCost> costs_;
   std::vector<std::shared_ptr<RuleRecord>> records_;  // of each rule; empty: not watched
   std::vector<std::int64_t> kept_bytes_;  // by each rule since the state is new, garbage included

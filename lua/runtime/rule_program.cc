@@ -35,22 +35,32 @@ void refuseOtherKeys(lua_State* raw) {
   while (lua_next(raw, 1) != 0) {
     lua_pop(raw, 1);
     const std::string_view key = lua_type(raw, -1) == LUA_TSTRING ? lua_tostring(raw, -1) : "?";
-    if (key != "id" && key != "phase" && key != "check" && key != "on_message") {
-      luaL_error(raw, "a rule has `id`, `phase`, `check` and `on_message`, not `%s`", key.data());
+    const bool is_entry =
+        std::find(kRuleEntryNames.begin(), kRuleEntryNames.end(), key) != kRuleEntryNames.end();
+    if (key != "id" && key != "phase" && !is_entry) {
+      luaL_error(raw,
+                 "a rule has `id`, `phase`, `check`, `on_message` and `on_sse_event`, not `%s`",
+                 key.data());
     }
   }
 }
 
-// Leaves the function `name` of the table at index 1 on the stack, or nil; true if it is there.
-bool pushFunction(lua_State* raw, const char* name) {
-  lua_pushstring(raw, name);
-  const int type = lua_rawget(raw, 1);
-  if (type != LUA_TFUNCTION && type != LUA_TNIL) luaL_error(raw, "`%s` must be a function", name);
-  return type == LUA_TFUNCTION;
+// Pushes the rule's functions, nil where it has none.
+int pushEntries(lua_State* raw) {
+  bool has_any = false;
+  for (const std::string_view name : kRuleEntryNames) {
+    lua_pushlstring(raw, name.data(), name.size());
+    const int type = lua_rawget(raw, 1);
+    if (type != LUA_TFUNCTION && type != LUA_TNIL) {
+      luaL_error(raw, "`%s` must be a function", name.data());
+    }
+    has_any |= type == LUA_TFUNCTION;
+  }
+  if (!has_any) luaL_error(raw, "`check` must be a function");
+  return static_cast<int>(kRuleEntryCount);
 }
 
-// Arguments: what the file returned, a std::string for the id. Returns the functions of requests
-// and of messages; nil for the one that the rule has not.
+// Arguments: what the file returned, a std::string for the id. Returns its functions.
 int readRule(lua_State* raw) {
   auto& id = *static_cast<std::string*>(lua_touserdata(raw, 2));
   if (lua_type(raw, 1) != LUA_TTABLE) {
@@ -68,10 +78,7 @@ int readRule(lua_State* raw) {
   if (lua_rawget(raw, 1) != LUA_TNIL && textField(raw, "phase") != "request") {
     return luaL_error(raw, "`phase` must be \"request\"");
   }
-  const bool has_check = pushFunction(raw, "check");
-  const bool has_message = pushFunction(raw, "on_message");
-  if (!has_check && !has_message) return luaL_error(raw, "`check` must be a function");
-  return 2;
+  return pushEntries(raw);
 }
 
 }  // namespace
@@ -95,7 +102,8 @@ Result<RuleProgram::Rule> RuleProgram::read(const RuleSource& source) {
   lua_pushcfunction(raw, &readRule);
   lua_insert(raw, -2);
   lua_pushlightuserdata(raw, &rule.id);
-  if (auto checked = state_.call(2, 2); !checked) return fail(checked.error().within(source.file));
+  const auto checked = state_.call(2, static_cast<int>(kRuleEntryCount));
+  if (!checked) return fail(checked.error().within(source.file));
   for (const Rule& other : rules_) {
     if (other.id != rule.id) continue;
     return fail(Reason::kRuleFailed, source.file + ": `" + rule.id + "` is the id of another rule");
@@ -113,8 +121,9 @@ Result<void> RuleProgram::add(const RuleSource& source) {
   state_.end();
   if (rule) {
     // Unmetered, so that it cannot fail.
-    rule->on_message = luaL_ref(state_.raw(), LUA_REGISTRYINDEX);
-    rule->check = luaL_ref(state_.raw(), LUA_REGISTRYINDEX);
+    for (std::size_t i = kRuleEntryCount; i > 0; --i) {
+      rule->functions[i - 1] = luaL_ref(state_.raw(), LUA_REGISTRYINDEX);
+    }
     rules_.push_back(std::move(*rule));
   }
   lua_settop(state_.raw(), 0);

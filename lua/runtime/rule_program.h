@@ -3,10 +3,12 @@
 // Thread: one loop.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "lua/runtime/rule_entry.h"
 #include "lua/runtime/rule_set.h"
 #include "lua/runtime/state.h"
 
@@ -16,9 +18,10 @@ class RuleProgram {
  public:
   struct Rule {
     std::string id;
-    // Functions, in the registry; not positive where the rule has none.
-    int check = LUA_NOREF;       // of requests
-    int on_message = LUA_NOREF;  // of messages of inspected WebSockets
+    // Of its functions, in the registry; LUA_REFNIL where it has none.
+    std::array<int, kRuleEntryCount> functions{};
+
+    bool has(RuleEntry entry) const { return functions[indexOf(entry)] != LUA_REFNIL; }
   };
 
   // Loads every source; the errors of all of them are told, a line each (kRuleFailed).

@@ -99,7 +99,9 @@ Result<std::shared_ptr<const RuleSet>> RuleSet::fromSources(std::vector<RuleSour
   std::shared_ptr<RuleSet> rules(new RuleSet);
   for (const RuleProgram::Rule& rule : program->rules()) {
     rules->ids_.push_back(rule.id);
-    rules->judges_messages_ |= rule.on_message > 0;
+    for (const RuleEntry entry : {RuleEntry::kCheck, RuleEntry::kMessage, RuleEntry::kSseEvent}) {
+      rules->asks_[indexOf(entry)] |= rule.has(entry);
+    }
   }
   for (const RuleSource& source : sources) {
     rules->identities_.push_back(identityOf(source, budgets));

@@ -4,12 +4,14 @@
 // Thread: any (immutable).
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "lua/runtime/rule_budgets.h"
+#include "lua/runtime/rule_entry.h"
 #include "proxy/base/result.h"
 
 namespace edgehold {
@@ -37,8 +39,8 @@ class RuleSet {
   const std::vector<std::string>& ids() const { return ids_; }
   // Of each rule: what tells it from every other one, and from itself before a change.
   const std::vector<std::string>& identities() const { return identities_; }
-  // Some rule judges messages of WebSockets.
-  bool judgesMessages() const { return judges_messages_; }
+  // Some rule is to be asked this.
+  bool asks(RuleEntry entry) const { return asks_[indexOf(entry)]; }
   const RuleBudgets& budgets() const { return budgets_; }
   const RuleQuarantine& quarantine() const { return quarantine_; }
   // SHA-256 over names and texts, in lower-case hexadecimal.
@@ -50,10 +52,10 @@ class RuleSet {
   std::vector<RuleSource> sources_;
   std::vector<std::string> ids_;
   std::vector<std::string> identities_;
+  std::array<bool, kRuleEntryCount> asks_{};
   RuleBudgets budgets_;
   RuleQuarantine quarantine_;
   std::string hash_;
-  bool judges_messages_ = false;
 };
 
 // The files of `directory` for which `wanted` is true, sorted by name, within the limits of rule

@@ -68,14 +68,18 @@ class TestFileRun {
     return *static_cast<TestFileRun*>(lua_touserdata(raw, lua_upvalueindex(1)));
   }
 
-  // evaluate(request): the engine's answer.
+  // evaluate(request, event): the engine's answer, about the event where there is one.
   static int evaluate(lua_State* raw) {
     TestFileRun& run = of(raw);
     Exchange exchange;
     fillExchange(raw, exchange);
     run.memory_.setNow(exchange.started_wall.time_since_epoch());
     const Instant before = run.clock_.now();
-    const auto verdict = run.engine_.evaluate(exchange, run.pool_, &run.memory_);
+    SseEvent event;
+    const bool is_event = fillEvent(raw, exchange, event);
+    const auto verdict = is_event
+                             ? run.engine_.evaluateEvent(exchange, event, run.pool_, &run.memory_)
+                             : run.engine_.evaluate(exchange, run.pool_, &run.memory_);
     LuaState::of(raw).excuse(run.clock_.now() - before);
     pushAnswer(raw, exchange, verdict);
     return 1;

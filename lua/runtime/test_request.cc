@@ -167,6 +167,21 @@ void fillExchange(lua_State* raw, Exchange& exchange) {
   lua_pop(raw, 1);
 }
 
+bool fillEvent(lua_State* raw, Exchange& exchange, SseEvent& event) {
+  if (lua_type(raw, 2) != LUA_TTABLE) return false;
+  const auto take = [raw, &exchange](const char* name) {
+    pushField(raw, 2, name);
+    const std::string_view text = keepTop(raw, exchange, name);
+    lua_pop(raw, 1);
+    return text;
+  };
+  event.type = take("type");
+  event.id = take("id");
+  event.raw = event.data = take("data");
+  event.has_data = true;
+  return true;
+}
+
 void pushAnswer(lua_State* raw, const Exchange& exchange, const Result<RuleVerdict>& verdict) {
   lua_createtable(raw, 0, 7);
   if (!verdict) {
@@ -174,7 +189,7 @@ void pushAnswer(lua_State* raw, const Exchange& exchange, const Result<RuleVerdi
     setText(raw, "error", verdict.error().message);
     setText(raw, "reason_code", reasonCode(verdict.error().reason));
   } else {
-    static constexpr std::array<std::string_view, 3> kNames = {"allow", "deny", "hold"};
+    static constexpr std::array<std::string_view, 4> kNames = {"allow", "deny", "hold", "cut"};
     setText(raw, "verdict", kNames[static_cast<std::size_t>(verdict->kind)]);
     if (verdict->kind != RuleVerdict::Kind::kAllow) {
       setText(raw, "rule", verdict->rule);

@@ -13,6 +13,9 @@ namespace edgehold {
 // error for what no real request could be.
 void fillExchange(lua_State* raw, Exchange& exchange);
 
+// Fills `event` from the table at index 2; false when there is none. Its texts live in `exchange`.
+bool fillEvent(lua_State* raw, Exchange& exchange, SseEvent& event);
+
 // Pushes { verdict, rule, reason, ttl, error, facts, tags }.
 void pushAnswer(lua_State* raw, const Exchange& exchange, const Result<RuleVerdict>& verdict);
 

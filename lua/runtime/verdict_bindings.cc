@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// allow(), deny(reason), hold{reason=, ttl=}: how a rule answers.
+// allow(), deny(reason), hold{reason=, ttl=}, cut(reason): how a rule answers.
 // Thread: one loop.
 #include <cstring>
 #include <string>
@@ -62,6 +62,11 @@ int deny(lua_State* raw) {
   return 1;
 }
 
+int cut(lua_State* raw) {
+  pushVerdict(raw, RuleVerdict::Kind::kCut, checkReason(raw, 1, "cut"), 0);
+  return 1;
+}
+
 // A misspelt key would silently change what a hold means.
 void refuseOtherKeys(lua_State* raw) {
   lua_pushnil(raw);
@@ -102,6 +107,19 @@ const char* verdictAtTop(lua_State* raw) {
   return is_verdict ? static_cast<const char*>(lua_touserdata(raw, -1)) : nullptr;
 }
 
+bool answers(RuleVerdict::Kind kind, RuleEntry entry) {
+  if (kind == RuleVerdict::Kind::kHold) return entry != RuleEntry::kSseEvent;
+  if (kind == RuleVerdict::Kind::kCut) return entry == RuleEntry::kSseEvent;
+  return true;
+}
+
+tl::unexpected<Error> noVerdict(RuleEntry entry, std::string_view what) {
+  const bool is_event = entry == RuleEntry::kSseEvent;
+  return fail(Reason::kRuleFailed, std::string(nameOf(entry)) + " returned `" + std::string(what) +
+                                       "`: expected nothing, allow(), deny() or " +
+                                       (is_event ? "cut()" : "hold()"));
+}
+
 void setFunction(LuaState& state, const char* name, lua_CFunction function) {
   lua_pushcfunction(state.raw(), function);
   setGlobal(state, name);
@@ -120,9 +138,10 @@ void openVerdicts(LuaState& state) {
   setFunction(state, "allow", &allow);
   setFunction(state, "deny", &deny);
   setFunction(state, "hold", &hold);
+  setFunction(state, "cut", &cut);
 }
 
-Result<RuleVerdict> readVerdict(lua_State* raw) {
+Result<RuleVerdict> readVerdict(lua_State* raw, RuleEntry entry) {
   const int type = lua_type(raw, -1);
   if (type == LUA_TNIL || (type == LUA_TBOOLEAN && lua_toboolean(raw, -1) != 0)) {
     return RuleVerdict{};
@@ -132,12 +151,13 @@ Result<RuleVerdict> readVerdict(lua_State* raw) {
   }
   const char* const memory = verdictAtTop(raw);
   if (memory == nullptr) {
-    const char* const what = type == LUA_TBOOLEAN ? "false" : luaL_typename(raw, -1);
-    return fail(Reason::kRuleFailed, std::string("check returned `") + what +
-                                         "`: expected nothing, allow(), deny() or hold()");
+    return noVerdict(entry, type == LUA_TBOOLEAN ? "false" : luaL_typename(raw, -1));
   }
   VerdictBox box;
   std::memcpy(&box, memory, sizeof box);
+  if (!answers(box.kind, entry)) {
+    return noVerdict(entry, box.kind == RuleVerdict::Kind::kHold ? "hold" : "cut");
+  }
   RuleVerdict verdict;
   verdict.kind = box.kind;
   verdict.reason = {memory + sizeof box, box.reason_bytes};

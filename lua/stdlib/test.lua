@@ -108,24 +108,20 @@ local fields = match.set {
 local message_fields = match.set { "direction", "text", "json", "is_text" }
 local client_fields = match.set { "ip", "peer_ip", "tls", "trusted" }
 
--- What the engine answers: { verdict, rule, reason, ttl, error, facts, tags }.
-function test.check(request)
-  for field in pairs(request) do
-    if not fields[field] then error("a test request has no field `" .. tostring(field) .. "`", 2) end
+local function refuse_others(given, known, what)
+  for field in pairs(given) do
+    if not known[field] then error(what .. " has no field `" .. tostring(field) .. "`", 3) end
   end
+end
+
+local function as_native(request)
   local client = request.client or {}
-  for field in pairs(client) do
-    if not client_fields[field] then error("`client` has no field `" .. tostring(field) .. "`", 2) end
-  end
   local message = request.message or {}
-  for field in pairs(message) do
-    if not message_fields[field] then error("`message` has no field `" .. tostring(field) .. "`", 2) end
-  end
   local body = request.body or message.text
   local value = request.json
   if value == nil then value = message.json end
   local ip = client.ip or "192.0.2.1"
-  return evaluate {
+  return {
     method = request.method or (request.message and "MESSAGE" or "POST"),
     path = request.path or "/",
     query = request.query or "",
@@ -144,15 +140,45 @@ function test.check(request)
   }
 end
 
-local function expect(request, wanted, detail, field)
-  local said = test.check(request)
+-- What the engine answers: { verdict, rule, reason, ttl, error, facts, tags }.
+function test.check(request)
+  refuse_others(request, fields, "a test request")
+  refuse_others(request.client or {}, client_fields, "`client`")
+  refuse_others(request.message or {}, message_fields, "`message`")
+  return evaluate(as_native(request))
+end
+
+local event_fields = match.set { "type", "data", "json", "id", "request" }
+
+-- The same about one event of the answer to `event.request`.
+function test.event(event)
+  refuse_others(event, event_fields, "a test event")
+  refuse_others(event.request or {}, fields, "a test request")
+  return evaluate(as_native(event.request or {}), {
+    type = event.type or "message",
+    data = event.data or (event.json ~= nil and encode(event.json)) or "",
+    id = event.id or "",
+  })
+end
+
+local function compare(said, wanted, detail, field)
   if said.verdict ~= wanted then
     error("expected " .. wanted .. ", got " .. said.verdict .. ": " ..
-      (said.error or said.reason or ""), 3)
+      (said.error or said.reason or ""), 4)
   end
   if detail and not match.contains(said[field], detail) then
-    error("expected `" .. detail .. "` in `" .. tostring(said[field]) .. "`", 3)
+    error("expected `" .. detail .. "` in `" .. tostring(said[field]) .. "`", 4)
   end
+  return said
+end
+
+local function expect(request, wanted, detail, field)
+  local said = compare(test.check(request), wanted, detail, field)
+  return said
+end
+
+local function expect_event(event, wanted, detail, field)
+  local said = compare(test.event(event), wanted, detail, field)
   return said
 end
 
@@ -176,6 +202,22 @@ end
 -- The rule itself fails (which denies): reading what is not there, a spent budget.
 function test.fails(request, message)
   local said = expect(request, "error", message, "error")
+  return said
+end
+
+-- The same about events: each judges one of them.
+function test.passes(event)
+  local said = expect_event(event, "allow")
+  return said
+end
+
+function test.drops(event, reason)
+  local said = expect_event(event, "deny", reason, "reason")
+  return said
+end
+
+function test.cuts(event, reason)
+  local said = expect_event(event, "cut", reason, "reason")
   return said
 end
 

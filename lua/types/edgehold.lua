@@ -7,11 +7,21 @@
 ---@class Rule
 ---@field id string 1 to 64 of a-z, 0-9 and _; unique in the folder
 ---@field phase? "request"
----@field check? fun(request: Request): Answer
----@field on_message? fun(message: Message): Answer of inspected WebSockets; a rule has one of the two, or both
+---@field check? fun(request: Request): Answer asked about each request
+---@field on_message? fun(message: Message): Answer asked about each message of an inspected WebSocket
+---@field on_sse_event? fun(event: Event, request: Request): EventAnswer asked about each server-sent event of its answer
 
 ---@class Verdict
 ---@alias Answer nil|true|"allow"|Verdict
+---@alias EventAnswer nil|true|"allow"|Verdict deny() drops the event, cut() ends the stream
+
+---One server-sent event. Dead after the call.
+---@class Event
+---@field type string "message" unless it names another
+---@field data string its lines joined by "\n"
+---@field id string|nil
+---@field json Json|string|number|boolean|nil the data; refuses what is no acceptable JSON, unless the rule asked json_error before
+---@field json_error string|nil why `json` is nil
 
 ---The request that is checked. Dead after the call.
 ---@class Request
@@ -78,6 +88,10 @@ function deny(reason) end
 ---@param terms string|{ reason: string, ttl?: string|integer } `ttl` in seconds or like "15m", at most "7d"
 ---@return Verdict
 function hold(terms) end
+
+---@param reason string for the audit record; only of events
+---@return Verdict
+function cut(reason) end
 
 ---@param name "action"|"event_id"|"event_type"|"group"|"sender"
 ---@param value string 1 to 256 bytes
@@ -208,8 +222,16 @@ function time.is_weekend(moment) end
 ---@field time? string|integer "2024-05-01T22:30:00Z" or Unix seconds; else what test.at set
 ---@field id? string
 
+---An event as tests describe it; every part is optional.
+---@class TestEvent
+---@field type? string "message" by default
+---@field json? any
+---@field data? string instead of `json`
+---@field id? string
+---@field request? TestRequest
+
 ---@class TestAnswer
----@field verdict "allow"|"deny"|"hold"|"error"
+---@field verdict "allow"|"deny"|"hold"|"cut"|"error"
 ---@field rule string|nil
 ---@field reason string|nil
 ---@field ttl integer|nil seconds
@@ -249,6 +271,20 @@ function test.holds(request, reason) end
 ---@param message? string part of the message
 ---@return TestAnswer
 function test.fails(request, message) end
+---@param event TestEvent
+---@return TestAnswer
+function test.event(event) end
+---@param event TestEvent
+---@return TestAnswer
+function test.passes(event) end
+---@param event TestEvent
+---@param reason? string part of the reason
+---@return TestAnswer
+function test.drops(event, reason) end
+---@param event TestEvent
+---@param reason? string part of the reason
+---@return TestAnswer
+function test.cuts(event, reason) end
 ---@param actual any
 ---@param expected any
 function test.equal(actual, expected) end

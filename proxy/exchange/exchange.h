@@ -19,6 +19,7 @@
 #include "proxy/base/ip.h"
 #include "proxy/base/json.h"
 #include "proxy/exchange/decision.h"
+#include "proxy/exchange/event_stream_report.h"
 #include "proxy/exchange/facts.h"
 #include "proxy/exchange/verdict.h"
 #include "proxy/exchange/websocket_facts.h"
@@ -110,8 +111,9 @@ class Exchange {
   // claim, hold, name an action or set a wish. The chain walk sets it before every hook.
   bool is_shadow = false;
 
-  std::optional<MessageFacts> message;       // it is one message of an inspected WebSocket
-  std::optional<WebSocketReport> websocket;  // it became one
+  std::optional<MessageFacts> message;            // it is one message of an inspected WebSocket
+  std::optional<WebSocketReport> websocket;       // it became one
+  std::optional<EventStreamReport> event_stream;  // its answer is one, and is inspected
 
   // What was learned, and what became of it.
   Facts facts;

@@ -10,6 +10,7 @@
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/services.h"
 #include "proxy/exchange/verdict.h"
+#include "proxy/http/sse.h"
 
 namespace edgehold {
 
@@ -55,6 +56,13 @@ class Filter {
   // which, exchange.body is its payload, head and facts are those of the request that opened the
   // socket. A message that waits for its verdict stops the data behind it in its direction.
   virtual Outcome onMessage(Exchange& /*exchange*/, Services& /*services*/) const {
+    return Verdict::proceed();
+  }
+  // One event of an answer that is an event stream (needs().sse_events), before it is sent on. Must
+  // decide at once: proceed() passes it as it came, deny() drops it, abort() cuts the stream. An
+  // error cuts it as well, unless `on_error` is allow. Nothing may be kept of it.
+  virtual Result<Verdict> onSseEvent(Exchange& /*exchange*/, Services& /*services*/,
+                                     const SseEvent& /*event*/) const {
     return Verdict::proceed();
   }
   // The upstream's head, before it is sent on; fields may be changed. Not for our own replies.

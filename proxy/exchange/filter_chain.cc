@@ -27,6 +27,10 @@ Decision::Kind kindOf(const Verdict& verdict) {
   }
 }
 
+Reason reasonOf(const Error& error) {
+  return error.reason == Reason::kInternalError ? Reason::kFilterFailed : error.reason;
+}
+
 Result<Verdict> resultOf(Outcome outcome) {
   if (Verdict* const verdict = std::get_if<Verdict>(&outcome)) return std::move(*verdict);
   return fail(std::get<Error>(std::move(outcome)));
@@ -120,8 +124,7 @@ bool ChainWalk::apply(const ChainEntry& entry, Result<Verdict> result) {
 }
 
 bool ChainWalk::applyError(const ChainEntry& entry, Error error) {
-  const Reason reason =
-      error.reason == Reason::kInternalError ? Reason::kFilterFailed : error.reason;
+  const Reason reason = reasonOf(error);
   const std::string_view rule = std::exchange(exchange_.failed_rule, {});
   if (entry.mode == FilterMode::kShadow || entry.on_error == OnError::kAllow) {
     shadow(entry, reason, rule);
@@ -201,6 +204,36 @@ std::optional<Verdict> ChainWalk::chunk(std::string_view chunk) {
   }
   exchange_.is_shadow = false;
   return std::nullopt;
+}
+
+std::optional<Verdict> ChainWalk::sseEvent(const SseEvent& event) {
+  for (const ChainEntry& entry : chain_.entries()) {
+    if (!entry.needs.sse_events || isSkipped(entry)) continue;
+    exchange_.is_shadow = entry.mode == FilterMode::kShadow;
+    auto verdict = applyToEvent(entry, entry.filter->onSseEvent(exchange_, services_, event));
+    exchange_.is_shadow = false;
+    if (verdict) return verdict;
+  }
+  return std::nullopt;
+}
+
+std::optional<Verdict> ChainWalk::applyToEvent(const ChainEntry& entry, Result<Verdict> result) {
+  const std::string_view rule = std::exchange(exchange_.failed_rule, {});
+  if (!result) {
+    const Reason reason = reasonOf(result.error());
+    if (entry.mode == FilterMode::kShadow || entry.on_error == OnError::kAllow) {
+      shadow(entry, reason, rule);
+      return std::nullopt;
+    }
+    result = Verdict::abort(reason, std::move(result.error().message)).byRule(rule);
+  }
+  if (result->isProceed()) return std::nullopt;
+  if (entry.mode == FilterMode::kShadow) {
+    shadow(entry, result->reason(), result->rule());
+    return std::nullopt;
+  }
+  if (result->kind() == Verdict::Kind::kAbort) decide(*result, kindOf(*result), entry.name);
+  return *std::move(result);
 }
 
 void ChainWalk::responseHead(ResponseHead& head) {

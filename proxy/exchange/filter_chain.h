@@ -64,6 +64,9 @@ class ChainWalk {
   void message(Done done);
   // Synchronous phases. A piece of the request body, counted in the decision before.
   std::optional<Verdict> chunk(std::string_view chunk);
+  // One event of an inspected event stream: nothing when it passes, deny() when it is dropped,
+  // abort() when the stream is cut; then exchange.decision says who and why.
+  std::optional<Verdict> sseEvent(const SseEvent& event);
   // The upstream's head. Shadows are not asked: a changed field would be an effect.
   void responseHead(ResponseHead& head);
   // Tells every filter that was asked, once. Calls after the first do nothing.
@@ -85,6 +88,7 @@ class ChainWalk {
   bool wait(const ChainEntry& entry, Async<Result<Verdict>> later);
   void resume(Result<Verdict> result);
   void end(std::optional<Verdict> verdict);
+  std::optional<Verdict> applyToEvent(const ChainEntry& entry, Result<Verdict> result);
   void shadow(const ChainEntry& entry, Reason reason, std::string_view rule);
   void decide(const Verdict& verdict, Decision::Kind kind, std::string_view filter);
   std::optional<Verdict> unheldWish();

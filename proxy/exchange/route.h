@@ -29,6 +29,7 @@ struct RouteLimits {
   std::chrono::nanoseconds body_timeout = limits::kBodyTimeout;
   std::chrono::nanoseconds first_byte_timeout = limits::kFirstByteTimeout;
   std::chrono::nanoseconds response_idle_timeout = limits::kFirstByteTimeout;
+  std::size_t event_bytes_max = limits::kSseEventBytesMax;  // of one inspected server-sent event
   std::chrono::nanoseconds total_timeout = limits::kTotalTimeout;  // from head to last byte
   bool is_total_strict = false;  // written by the operator: an event stream ends at it as well
 };

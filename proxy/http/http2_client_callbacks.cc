@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What nghttp2 tells the codec and asks of it. All is called out of receive() and pull().
 // Thread: one loop (owned by the codec).
+#include <limits>
+
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "proxy/http/http2_client_parts.h"
 
 namespace edgehold {
-
-int Http2ClientCodec::Callbacks::onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header,
-                                              void* user) {
-  Http2ClientCodec& self = *static_cast<Http2ClientCodec*>(user);
-  return self.countFrame(header->type) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
 
 int Http2ClientCodec::Callbacks::onBeginHeaders(nghttp2_session*, const nghttp2_frame*,
                                                 void* user) {
@@ -40,8 +36,9 @@ int Http2ClientCodec::Callbacks::onFrame(nghttp2_session*, const nghttp2_frame* 
       break;
     case NGHTTP2_DATA:
       if (is_end && stream != nullptr) self.onInputEnd(*stream);
-      if (is_end || frame->hd.length > frame->data.padlen) break;
-      if (!self.budget_.spend(Http2Abuse::kEmptyContent)) self.endByFault("too much empty content");
+      // Nothing but padding.
+      if (is_end || frame->hd.length == 0 || frame->hd.length > frame->data.padlen) break;
+      self.spend(Http2Abuse::kEmptyContent);
       break;
     case NGHTTP2_SETTINGS:
       if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) self.is_settled_ = true;
@@ -107,7 +104,6 @@ const nghttp2_session_callbacks* Http2ClientCodec::Callbacks::table() {
   static const nghttp2_session_callbacks* const made = [] {
     nghttp2_session_callbacks* table = nullptr;
     CHECK_EQ(nghttp2_session_callbacks_new(&table), 0);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(table, &onBeginFrame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(table, &onBeginHeaders);
     nghttp2_session_callbacks_set_on_header_callback(table, &onHeader);
     nghttp2_session_callbacks_set_on_frame_recv_callback(table, &onFrame);
@@ -128,7 +124,7 @@ const nghttp2_option* Http2ClientCodec::Callbacks::options() {
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_http_messaging(option, 1);  // Http2ResponseHead is stricter
     nghttp2_option_set_max_settings(option, limits::kHttp2SettingsEntriesMax);
-    nghttp2_option_set_max_continuations(option, limits::kHttp2ContinuationsMax);
+    nghttp2_option_set_max_continuations(option, std::numeric_limits<std::size_t>::max());
     return option;
   }();
   return made;

@@ -86,7 +86,9 @@ bool Http2ClientCodec::isUsable() const {
 }
 
 std::size_t Http2ClientCodec::streamsMax() const {
-  if (!is_settled_) return 1;
+  // In clear text nobody has said yet that it speaks HTTP/2: what reads frames as something else
+  // must not find a request among them.
+  if (!is_settled_) return is_secure_ ? 1 : 0;
   const std::size_t allowed =
       nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   return std::min(allowed, limits::kHttp2UpstreamStreamsMax);
@@ -168,36 +170,55 @@ Buffer& Http2ClientCodec::pull() {
 // --- the response --------------------------------------------------------------------------------
 
 std::size_t Http2ClientCodec::receive(ByteView bytes) {
-  if (is_failing_ || bytes.empty()) return bytes.size();
-  const ssize_t used = nghttp2_session_mem_recv(
-      session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  if (used < 0) endByFault("bytes that are not HTTP/2");
+  // Frame by frame: what one makes us say is said before the next is read, however they came.
+  for (ByteView rest = bytes; !rest.empty() && !is_failing_;) {
+    const ByteView piece = rest.substr(0, borders_.take(rest));
+    rest.remove_prefix(piece.size());
+    if (borders_.begun() != nullptr && !countFrame(*borders_.begun())) break;
+    const ssize_t used = nghttp2_session_mem_recv(
+        session_.get(), reinterpret_cast<const std::uint8_t*>(piece.data()), piece.size());
+    if (used < 0) endByFault("bytes that are not HTTP/2");
+    pullHttp2(*session_, output_);
+  }
   return bytes.size();
 }
 
-bool Http2ClientCodec::countFrame(std::uint8_t type) {
-  bool is_fine = true;
-  switch (type) {
+// False: the connection has ended.
+bool Http2ClientCodec::countFrame(const Http2FrameHeader& frame) {
+  switch (frame.type) {
+    case NGHTTP2_HEADERS:
+      continuations_ = 0;
+      return true;
+    case NGHTTP2_CONTINUATION:
+      // nghttp2 counts the pieces in which the header of one arrives.
+      if (++continuations_ <= limits::kHttp2ContinuationsMax) return true;
+      endByFault("a header block in too many frames");
+      return false;
+    case NGHTTP2_DATA:
+      if (frame.bytes > 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
+      return spend(Http2Abuse::kEmptyContent);
+    case NGHTTP2_RST_STREAM:
+      return find(frame.stream) != nullptr || spend(Http2Abuse::kStrangeFrames);
     case NGHTTP2_PRIORITY:
-      is_fine = budget_.spend(Http2Abuse::kPriorities);
-      break;
+      return spend(Http2Abuse::kPriorities);
     case NGHTTP2_SETTINGS:
-      is_fine = budget_.spend(Http2Abuse::kSettings);
-      break;
+      return spend(Http2Abuse::kSettings);
     case NGHTTP2_PING:
-      is_fine = budget_.spend(Http2Abuse::kPings);
-      break;
+      return spend(Http2Abuse::kPings);
     case NGHTTP2_WINDOW_UPDATE:
-      is_fine = budget_.spend(Http2Abuse::kWindowUpdates);
-      break;
+      return spend(Http2Abuse::kWindowUpdates);
     case NGHTTP2_PUSH_PROMISE:  // RFC 9113 8.4: we said in our first frame that we take none
       endByFault("a push");
       return false;
     default:
-      return true;  // counted by what is in them; unknown ones are skipped
+      return spend(Http2Abuse::kStrangeFrames);
   }
-  if (!is_fine) endByFault("too many frames that ask for nothing");
-  return is_fine;
+}
+
+bool Http2ClientCodec::spend(Http2Abuse kind) {
+  if (budget_.spend(kind)) return true;
+  endByFault("too many frames that ask for nothing");
+  return false;
 }
 
 void Http2ClientCodec::onBlockEnd(Stream& stream, bool is_end) {

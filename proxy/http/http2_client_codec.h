@@ -12,6 +12,7 @@
 
 #include "proxy/http/codec.h"
 #include "proxy/http/http2_budget.h"
+#include "proxy/http/http2_frame_borders.h"
 #include "proxy/http/http2_response_head.h"
 
 struct nghttp2_session;
@@ -51,7 +52,8 @@ class Http2ClientCodec final : public ClientCodec {
 
   // Another stream may begin: the upstream allows it, and so do we.
   bool hasRoom() const;
-  // The upstream said how many streams it takes (its SETTINGS came); one may begin before.
+  // The upstream said how many streams it takes (its SETTINGS came). Before, one may begin over TLS
+  // and none in clear text.
   bool isSettled() const { return is_settled_; }
   // How many streams may be there at a time.
   std::size_t streamsMax() const;
@@ -82,7 +84,8 @@ class Http2ClientCodec final : public ClientCodec {
   void forget(StreamId stream);
 
   // Input. Each is called by nghttp2.
-  bool countFrame(std::uint8_t type);
+  bool countFrame(const Http2FrameHeader& frame);
+  bool spend(Http2Abuse kind);
   void onBlockEnd(Stream& stream, bool is_end);
   void onHead(Stream& stream, ResponseHead&& head, bool is_end);
   void onInterim(Stream& stream, bool is_end);
@@ -101,11 +104,13 @@ class Http2ClientCodec final : public ClientCodec {
 
   Events& events_;
   const bool is_secure_;
+  Http2FrameBorders borders_{0};
   Http2ResponseHead head_;
   Http2Budget budget_;
   Buffer output_;
   std::vector<std::unique_ptr<Stream>> streams_;  // by id, which only grow
   std::unique_ptr<nghttp2_session, SessionDeleter> session_;
+  std::size_t continuations_ = 0;  // of the block that is being read
   bool is_settled_ = false;
   bool is_going_away_ = false;
   bool is_failing_ = false;  // nothing more is read

@@ -44,7 +44,6 @@ struct Http2ClientCodec::Callbacks {
   static const nghttp2_option* options();
 
   // `user` is the codec.
-  static int onBeginFrame(nghttp2_session*, const nghttp2_frame_hd* header, void* user);
   static int onBeginHeaders(nghttp2_session*, const nghttp2_frame* frame, void* user);
   static int onHeader(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                       std::size_t name_bytes, const std::uint8_t* value, std::size_t value_bytes,

@@ -26,6 +26,10 @@ Http2Preface findHttp2Preface(ByteView bytes);
 
 class Http2FrameBorders {
  public:
+  // `preface_bytes` come before the first frame: a server sends none.
+  explicit Http2FrameBorders(std::size_t preface_bytes = kHttp2PrefaceBytes)
+      : left_(preface_bytes) {}
+
   // How many of `bytes` belong to what has begun: the client's preface, or a frame. At least one.
   // REQUIRES: `bytes` is not empty.
   std::size_t take(ByteView bytes);
@@ -37,8 +41,8 @@ class Http2FrameBorders {
  private:
   void takeHeaderByte(unsigned char byte);
 
-  std::size_t left_ = kHttp2PrefaceBytes;  // of the preface, or of a frame's payload
-  std::size_t header_bytes_ = 0;           // of a frame's header, that came
+  std::size_t left_;              // of the preface, or of a frame's payload
+  std::size_t header_bytes_ = 0;  // of a frame's header, that came
   Http2FrameHeader header_;
   bool has_begun_ = false;
 };

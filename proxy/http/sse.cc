@@ -37,9 +37,7 @@ Result<std::optional<SseEvent>> SseSplitter::next() {
 
 // The length of the first event with its blank line, or 0 while it is not whole.
 std::size_t SseSplitter::findEnd(ByteView bytes) {
-  if (ended_with_cr_ && line_start_ == 0 && bytes.starts_with('\n')) {
-    line_start_ = scanned_ = 1;
-  }
+  if (ended_with_cr_ && bytes.starts_with('\n')) return 1;
   for (;;) {
     const auto* const found = std::find_if(bytes.begin() + scanned_, bytes.end(), isLineEnd);
     scanned_ = static_cast<std::size_t>(found - bytes.begin());
@@ -48,16 +46,18 @@ std::size_t SseSplitter::findEnd(ByteView bytes) {
     const bool is_blank = scanned_ == line_start_;
     if (is_cr && !is_blank && scanned_ + 1 == bytes.size()) return 0;  // LF may follow: wait
     scanned_ += is_cr && bytes.substr(scanned_ + 1, 1) == "\n" ? 2 : 1;
+    // Before any field, a comment is of no event: nobody waits for what follows it.
+    const bool is_heartbeat = line_start_ == 0 && bytes[0] == ':';
     line_start_ = scanned_;
-    if (is_blank) return scanned_;
+    if (is_blank || is_heartbeat) return scanned_;
   }
 }
 
 SseEvent SseSplitter::parse(ByteView raw) {
-  SseEvent event{.raw = raw, .type = {}, .data = {}, .id = {}, .has_data = false};
+  SseEvent event{.raw = raw};
+  event.is_rest = ended_with_cr_ && raw == "\n";
   joined_.clear();
   std::string_view rest = raw;
-  if (ended_with_cr_ && rest.starts_with('\n')) rest.remove_prefix(1);
   if (!is_started_ && rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
   is_started_ = true;
   ended_with_cr_ = raw.ends_with('\r');

@@ -16,12 +16,15 @@ namespace edgehold {
 // Views are valid until the splitter's next call.
 struct SseEvent {
   // The event's bytes as they came, its blank line included: the raws joined are the stream.
-  ByteView raw;
-  std::string_view type;  // "message" when the event names none
-  std::string_view data;  // lines joined by LF
-  std::string_view id;    // of this event, if it sets one
+  // Comment lines before its first field (heartbeats) come by themselves, as soon as they end.
+  ByteView raw = {};
+  std::string_view type = {};  // "message" when the event names none
+  std::string_view data = {};  // lines joined by LF
+  std::string_view id = {};    // of this event, if it sets one
   // A comment or an empty block: forwarded, but no client dispatches it.
   bool has_data = false;
+  // The LF of a CRLF whose CR ended the event before, which did not wait for it: part of that one.
+  bool is_rest = false;
 };
 
 class SseSplitter {

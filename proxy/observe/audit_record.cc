@@ -218,6 +218,7 @@ AuditRecord auditRecordOf(const Exchange& exchange) {
   record.tags = &facts.tags;
   record.websocket = exchange.websocket;
   record.message = exchange.message;
+  record.event_stream = exchange.event_stream;
   return record;
 }
 
@@ -355,6 +356,10 @@ void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
     rest.microseconds("\"upstream_us\":", record.upstream_time);
   }
   rest.microseconds("\"total_us\":", record.total_time);
+  if (record.event_stream) {
+    rest.number("\"events_passed\":", record.event_stream->events_passed);
+    rest.number("\"events_dropped\":", record.event_stream->events_dropped);
+  }
   if (record.tags != nullptr && !record.tags->empty()) {
     rest.key("\"tags\":");
     appendTags(out, *record.tags);

@@ -13,6 +13,7 @@
 #include "proxy/base/ip.h"
 #include "proxy/base/reason.h"
 #include "proxy/exchange/decision.h"
+#include "proxy/exchange/event_stream_report.h"
 #include "proxy/exchange/facts.h"
 #include "proxy/exchange/websocket_facts.h"
 #include "proxy/observe/civil_time.h"
@@ -58,6 +59,7 @@ struct AuditRecord {
   Duration policy_time{};
   Duration upstream_time{};
   Duration total_time{};
+  std::optional<EventStreamReport> event_stream;  // of an inspected one
   const std::vector<std::pair<std::string_view, std::string_view>>* tags = nullptr;
   std::optional<WebSocketReport> websocket;  // it became one
   std::optional<MessageFacts> message;       // it is one message of one

@@ -107,6 +107,7 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   void proxyFault(ProxyFault fault) { proxy_faults[static_cast<std::size_t>(fault)].add(); }
   // By direction; passed and refused.
   std::array<std::array<CounterCell, 2>, 2> websocket_messages;
+  std::array<CounterCell, 2> sse_events;  // of inspected event streams: passed, dropped
   CounterCell tls_handshakes;
   CounterCell tls_handshake_failures;
   CounterCell tls_abuses;        // closed for records without content

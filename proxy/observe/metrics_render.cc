@@ -76,6 +76,13 @@ void MetricsRegistry::renderExchanges(Exposition& out) const {
                          {"decision", refused == 0 ? "allow" : "deny"}});
     }
   }
+  out.family("edgehold_sse_events_total", Type::kCounter,
+             "Events of inspected event streams, by what became of them.");
+  for (std::size_t dropped = 0; dropped < 2; ++dropped) {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += worker->sse_events[dropped].value();
+    out.sample(total, {{"decision", dropped == 0 ? "pass" : "drop"}});
+  }
 }
 
 void MetricsRegistry::renderFilters(Exposition& out) const {

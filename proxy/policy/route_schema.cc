@@ -86,6 +86,9 @@ RouteLimits readLimits(ConfigReader& route) {
   auto reader = route.child("limits");
   if (!reader) return spec;
   spec.body_bytes_max = reader->bytes("body", spec.body_bytes_max, kStreamedBodyBytesMax);
+  spec.event_bytes_max =
+      reader->bytes("event", spec.event_bytes_max, limits::kBufferedBodyBytesCeiling);
+  if (spec.event_bytes_max == 0) reader->reject("event", "must be at least `1B`");
   spec.body_timeout = readWait(*reader, "body_timeout", spec.body_timeout);
   spec.first_byte_timeout = readWait(*reader, "first_byte_timeout", spec.first_byte_timeout);
   spec.response_idle_timeout =

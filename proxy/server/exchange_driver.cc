@@ -21,13 +21,6 @@ namespace {
 // How much of a streamed request body is under way at once, client to upstream.
 constexpr std::size_t kBodyWindow = 64 * 1024;
 
-// WHATWG HTML 9.2: it lives as long as its client listens.
-bool isEventStream(const ResponseHead& head) {
-  constexpr std::string_view kType = "text/event-stream";
-  const std::string_view type = head.headers.find(HeaderId::kContentType).value_or("");
-  return equalsIgnoreCase(type.substr(0, kType.size()), kType);
-}
-
 constexpr std::uint16_t kSwitchingProtocols = 101;
 
 // RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again.
@@ -207,6 +200,7 @@ void ExchangeDriver::forward() {
   if (!reserveForUpstream()) return refuseForBytes();
   prepareForUpstream(exchange, pool_->spec(), station_.random());
   if (upgrade_) upgrade_->prepare(exchange, *exchange.route->websocket(), station_.random());
+  if (exchange.route->chain().bodyPlan().sse_events) EventStream::prepareRequest(exchange.request);
   if (exchange.is_body_complete && !exchange.body.empty()) {
     exchange.request.body = BodyLength::known(exchange.body.size());
   }
@@ -279,13 +273,16 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
       return refuse(checked.error().reason, std::move(checked.error().message));
     }
   }
+  is_accepted_ = isAcceptance(head.status);
+  const auto inspects = EventStream::inspects(exchange, head);
+  if (!inspects) return refuse(inspects.error().reason, inspects.error().message);
   exchange.decision.upstream_time = station_.clock().now() - forwarded_at_;
   exchange.decision.upstream_status = exchange.decision.status = head.status;
-  is_accepted_ = isAcceptance(head.status);
   // Before a byte of the acknowledgement can leave, however long its body takes: a crash after it
   // must not let the event pass again.
   if (is_accepted_) settle();
   if (isEventStream(head) && !exchange.route->limits().is_total_strict) deadline_ = Instant::max();
+  if (*inspects) event_stream_.emplace(*walk_, exchange, station_.metrics(), head);
   prepareForClient(exchange, head);
   walk_->responseHead(head);
   if (is_switch) return openTunnel(std::move(head));
@@ -294,8 +291,13 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
 
 void ExchangeDriver::onUpstreamBody(ByteView chunk) {
   if (tunnel_ != nullptr) return tunnel_->onUpstreamBytes(chunk);
-  exchange_->decision.response_body_bytes += chunk.size();
-  client_->sendBody(chunk);
+  if (event_stream_) {
+    if (const auto cut = event_stream_->take(chunk, *client_))
+      return refuse(cut->reason(), cut->why());
+  } else {
+    exchange_->decision.response_body_bytes += chunk.size();
+    client_->sendBody(chunk);
+  }
   if (client_->queuedBytes() < station_.outputBytesHigh() || is_upstream_paused_) return;
   is_upstream_paused_ = true;
   upstream_.pauseResponse(true);
@@ -387,6 +389,7 @@ void ExchangeDriver::finish() {
   upstream_.reset();
   status_wait_.reset();
   endTunnel();
+  event_stream_.reset();
   walk_.reset();
   pool_.reset();
   Client& client = *std::exchange(client_, nullptr);

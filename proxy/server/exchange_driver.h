@@ -12,6 +12,7 @@
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/filter_chain.h"
 #include "proxy/server/client_side.h"
+#include "proxy/server/event_stream.h"
 #include "proxy/server/station.h"
 #include "proxy/server/tunnel.h"
 #include "proxy/server/websocket_upgrade.h"
@@ -112,6 +113,7 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
   Step step_ = Step::kIdle;
   std::optional<Exchange> exchange_;
   std::optional<ChainWalk> walk_;
+  std::optional<EventStream> event_stream_;  // of an answer whose events are looked at
   std::optional<Async<Verdict>> status_wait_;
   std::shared_ptr<UpstreamPool> pool_;
   QuotaShare slot_;      // one exchange

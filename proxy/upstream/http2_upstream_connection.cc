@@ -64,6 +64,7 @@ class Http2UpstreamConnection::Stream final : public UpstreamStream {
     deadline_->cancel();
     if (user_ != nullptr) user_->onConnectionLost(std::move(error));
   }
+  // The connection has nothing to do with it any more.
   void orphan() {
     connection_ = nullptr;
     deadline_->cancel();
@@ -210,7 +211,7 @@ void Http2UpstreamConnection::onOpeningTimeout() {
   if (!is_open_) {
     return lose(Error{Reason::kUpstreamUnreachable, "not connected in time"});
   }
-  retire();  // nobody used it, or those that waited have their own deadline
+  retire();
 }
 
 void Http2UpstreamConnection::read() {
@@ -261,20 +262,28 @@ void Http2UpstreamConnection::offerRoom() {
   while (!waiting_.empty() && isUsable() && codec_.hasRoom()) {
     Stream& first = *waiting_.front();
     if (first.user() == nullptr) {  // buried, and about to leave
+      first.orphan();
       waiting_.erase(waiting_.begin());
       continue;
     }
     first.user()->onConnectionOpen();
     if (!waiting_.empty() && waiting_.front() == &first) break;  // it did not want it after all
   }
-  if (is_settled_ || !isUsable()) {
+  if (is_settled_) {
     turnAway(Error{Reason::kUpstreamReset, "upstream takes no more streams on this connection"});
+  } else if (codec_.isFinished()) {
+    turnAway(Error{Reason::kUpstreamUnreachable, "upstream does not speak HTTP/2"});
+  } else if (!isUsable()) {
+    turnAway(Error{Reason::kUpstreamUnreachable, "upstream took no stream in time"});
   }
 }
 
 // Those who wait may go elsewhere: nothing of theirs was sent.
 void Http2UpstreamConnection::turnAway(const Error& error) {
-  for (Stream* const stream : std::exchange(waiting_, {})) stream->lose(error);
+  for (Stream* const stream : std::exchange(waiting_, {})) {
+    stream->orphan();
+    stream->lose(error);
+  }
 }
 
 void Http2UpstreamConnection::flush() {
@@ -328,6 +337,8 @@ void Http2UpstreamConnection::lose(Error error) {
   transport_->wantRead(false);
   transport_->wantWrite(false);
   codec_.receiveEnd();
+  // Who did not get as far as that will not get further on another connection.
+  if (!is_settled_) error.reason = Reason::kUpstreamUnreachable;
   turnAway(error);
   wake();
 }

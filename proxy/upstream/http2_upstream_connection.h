@@ -17,7 +17,7 @@
 namespace edgehold {
 
 // It is always read: a client that does not read stops its own stream's window. Until the upstream
-// has said how many streams it takes, one is under way and the others wait.
+// has said how many streams it takes, one is under way (in clear text none) and the others wait.
 class Http2UpstreamConnection final : public Mortal,
                                       private Transport::Observer,
                                       private Http2ClientCodec::Events,

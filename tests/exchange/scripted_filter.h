@@ -25,6 +25,7 @@ struct Script {
   std::function<Outcome(Exchange&)> body = {};
   std::function<Outcome(Exchange&)> message = {};
   FilterNeeds needs = {};
+  std::function<Result<Verdict>(Exchange&, const SseEvent&)> event = {};
 };
 
 class ScriptedFilter final : public Filter {
@@ -48,6 +49,10 @@ class ScriptedFilter final : public Filter {
   Outcome onMessage(Exchange& exchange, Services&) const override {
     note("message");
     return script_.message ? script_.message(exchange) : Outcome(Verdict::proceed());
+  }
+  Result<Verdict> onSseEvent(Exchange& exchange, Services&, const SseEvent& event) const override {
+    note("event");
+    return script_.event ? script_.event(exchange, event) : Result<Verdict>(Verdict::proceed());
   }
   void onResponseHead(Exchange&, ResponseHead&) const override { note("response"); }
   void onDone(const Exchange&, Services&) const override { note("done"); }

@@ -215,14 +215,17 @@ TEST_F(Http2ClientCodecTest, SeesTheSameByteByByte) {
   EXPECT_EQ(seen.responses[1].fields.size(), 1u) << "trailers are dropped";
 }
 
-TEST_F(Http2ClientCodecTest, BeginsOneStreamUntilTheUpstreamSaidHowManyItTakes) {
-  EXPECT_TRUE(codec.hasRoom());
-  ask();
-  EXPECT_FALSE(codec.hasRoom());
+TEST_F(Http2ClientCodecTest, WaitsUntilTheUpstreamSaidHowManyStreamsItTakes) {
+  Http2ClientCodec secure(seen, /*is_secure=*/true);
+  EXPECT_TRUE(secure.hasRoom()) << "ALPN said that it speaks HTTP/2";
+  secure.sendEnd(secure.sendHead(request()));
+  EXPECT_FALSE(secure.hasRoom());
+  EXPECT_FALSE(codec.hasRoom()) << "in clear text nobody has";
   settle(3);
-  EXPECT_TRUE(codec.hasRoom());
-  ask();
-  ask();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(codec.hasRoom());
+    ask();
+  }
   EXPECT_FALSE(codec.hasRoom());
   hear(http2Ok(1));
   EXPECT_TRUE(codec.hasRoom());
@@ -393,6 +396,9 @@ TEST_F(Http2ClientCodecTest, BoundsWhatAnUpstreamMayAskFor) {
        limits::kHttp2PrioritiesMax},
       {"WINDOW_UPDATE", http2WindowUpdate(0, 1), limits::kHttp2WindowUpdatesMax},
       {"empty DATA", http2Content(1, "", false), limits::kHttp2EmptyContentMax},
+      {"padding", http2Frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, std::string("\2\0\0", 3)),
+       limits::kHttp2EmptyContentMax},
+      {"unknown frames", http2Frame(0xee, 0, 0, "x"), limits::kHttp2StrangeFramesMax},
   };
   for (const auto& flood : kFloods) {
     SCOPED_TRACE(flood.what);
@@ -416,7 +422,22 @@ TEST_F(Http2ClientCodecTest, BoundsAHeaderBlockThatGrowsWithoutEnd) {
   for (std::size_t i = 0; i <= limits::kHttp2ContinuationsMax; ++i) {
     hear(http2Frame(NGHTTP2_CONTINUATION, 0, 1, http2Block({{"x", "y"}})));
   }
-  expectEnd("HTTP/2");
+  expectEnd("too many frames");
+}
+
+TEST_F(Http2ClientCodecTest, TakesABlockInAFewFramesHoweverTheyAreCut) {
+  settle();
+  ask();
+  std::string bytes =
+      http2Frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_STREAM, 1, http2Block({{":status", "200"}}));
+  for (std::size_t i = 1; i <= limits::kHttp2ContinuationsMax; ++i) {
+    const bool is_last = i == limits::kHttp2ContinuationsMax;
+    bytes += http2Frame(NGHTTP2_CONTINUATION, is_last ? NGHTTP2_FLAG_END_HEADERS : 0, 1,
+                        http2Block({{"x", "y"}}));
+  }
+  for (const char byte : bytes) hear({&byte, 1});
+  EXPECT_TRUE(seen.responses[1].is_whole);
+  EXPECT_EQ(seen.responses[1].fields.size(), limits::kHttp2ContinuationsMax);
 }
 
 TEST_F(Http2ClientCodecTest, BoundsWhatABlockUnpacksTo) {

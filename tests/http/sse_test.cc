@@ -87,5 +87,38 @@ TEST(SseSplitter, BoundsAnEvent) {
   }
 }
 
+TEST(SseSplitter, GivesACommentOutAsSoonAsItEnds) {
+  SseSplitter splitter(100);
+  const auto rawOf = [&splitter](std::string_view bytes) -> std::string {
+    splitter.append(bytes);
+    const auto event = splitter.next();
+    return event && *event ? std::string((*event)->raw) : "nothing";
+  };
+  EXPECT_EQ(rawOf(": ping\n"), ": ping\n");
+  EXPECT_EQ(rawOf(":\r\n"), ":\r\n");
+  EXPECT_EQ(rawOf("data: a\n"), "nothing");
+  EXPECT_EQ(rawOf(": within\n"), "nothing") << "it is of the event now";
+  EXPECT_EQ(rawOf("\n"), "data: a\n: within\n\n");
+  EXPECT_EQ(rawOf(": before\ndata: b\n\n"), ": before\n");
+  EXPECT_EQ(rawOf(""), "data: b\n\n");
+}
+
+TEST(SseSplitter, DoesNotWaitForTheLineFeedOfABlankLine) {
+  SseSplitter splitter(100);
+  splitter.append("data: a\r\n\r");
+  const auto event = splitter.next();
+  ASSERT_TRUE(event && *event);
+  EXPECT_EQ((*event)->raw, "data: a\r\n\r");
+  EXPECT_FALSE((*event)->is_rest);
+  splitter.append("\ndata: b\n\n");
+  const auto rest = splitter.next();
+  ASSERT_TRUE(rest && *rest);
+  EXPECT_EQ((*rest)->raw, "\n");
+  EXPECT_TRUE((*rest)->is_rest) << "what became of the event is what becomes of it";
+  const auto next = splitter.next();
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ((*next)->raw, "data: b\n\n");
+}
+
 }  // namespace
 }  // namespace edgehold

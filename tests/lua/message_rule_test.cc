@@ -55,13 +55,13 @@ TEST_F(MessageRule, IsAskedOfMessagesAloneAndCheckOfRequestsAlone) {
   RuleFixture both(RuleFiles{{{"rules/r.lua",
                                "return { id = 'r', check = function() return deny('request') end, "
                                "on_message = function() return deny('message') end }"}}});
-  EXPECT_TRUE(both.rules().judgesMessages());
+  EXPECT_TRUE(both.rules().asks(RuleEntry::kMessage));
   EXPECT_EQ(both.say(), "deny: request");
   both.newExchange().message = MessageFacts{};
   EXPECT_EQ(both.again(), "deny: message");
 
   RuleFixture requests({"return deny('request')"});
-  EXPECT_FALSE(requests.rules().judgesMessages());
+  EXPECT_FALSE(requests.rules().asks(RuleEntry::kMessage));
   requests.newExchange().message = MessageFacts{};
   EXPECT_EQ(requests.again(), "allow");
   EXPECT_EQ(RuleFixture(messageRule("return deny('message')")).say(), "allow");

@@ -87,6 +87,8 @@ class RuleFixture {
         return "deny: " + std::string(verdict->reason);
       case RuleVerdict::Kind::kHold:
         return "hold: " + std::string(verdict->reason);
+      case RuleVerdict::Kind::kCut:
+        return "cut: " + std::string(verdict->reason);
     }
     return "?";
   }

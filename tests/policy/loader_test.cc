@@ -306,6 +306,18 @@ TEST_F(LoaderTest, NamesEachMistakeOfTheDocument) {
                 route + upstreams,
             "another listener has the same address or name"},
            {head, "routes: at least one route is required"},
+           {"listen: {address: \"1.2.3.4:1\", clear_text: true}\n"
+            "upstreams: {agent: {url: \"http://127.0.0.1:1\", protocol: http2}}\n" +
+                route,
+            "upstreams.agent.protocol"},
+           {"listen: {address: \"1.2.3.4:1\", clear_text: true}\n"
+            "upstreams: {agent: {url: \"http://127.0.0.1:1\", protocol: h2}}\n"
+            "routes: [{name: a, upstream: agent, websocket: {}}]\n",
+            "routes[0].websocket: needs an upstream of HTTP/1.1"},
+           {head + "routes: [{name: a, upstream: agent, limits: {event: 0B}}]\n",
+            "routes[0].limits.event: must be at least `1B`"},
+           {head + "routes: [{name: a, upstream: agent, limits: {event: 65MiB}}]\n",
+            "routes[0].limits.event: "},
            {head + "routes: [{upstream: agent}]\n", "routes[0].name: required"},
            {head + "routes: [{name: a}]\n", "routes[0].upstream: required"},
            {head + "routes: [{name: a, upstream: agent}, {name: a, upstream: agent, match: {path: "

@@ -115,6 +115,9 @@ TEST_F(Http2UpstreamTest, SendsNothingBeforeTheConnectionIsOpen) {
   EXPECT_EQ(peer(0).received, "");
   EXPECT_FALSE(asker->request.hasSent());
   peer(0).open();
+  EXPECT_FALSE(server(0).hasSeen(1)) << "nor before somebody there speaks HTTP/2";
+  EXPECT_FALSE(asker->request.hasSent());
+  say(0, http2ServerStart());
   EXPECT_EQ(server(0).field(1, ":authority"), "agent");
   EXPECT_TRUE(server(0).isWhole(1));
   EXPECT_TRUE(asker->request.hasSent());
@@ -123,10 +126,7 @@ TEST_F(Http2UpstreamTest, SendsNothingBeforeTheConnectionIsOpen) {
 TEST_F(Http2UpstreamTest, ManyRequestsShareOneConnection) {
   const auto askers = askMany(5);
   ASSERT_EQ(dialer_.peers.size(), 1u);
-  peer(0).open();
-  EXPECT_TRUE(server(0).hasSeen(1));
-  EXPECT_FALSE(server(0).hasSeen(3)) << "the upstream has not said that it takes more";
-  say(0, http2ServerStart());
+  open(0);
   EXPECT_TRUE(server(0).isWhole(9));
   say(0, http2Ok(9, "last") + http2Ok(5, "third"));
   EXPECT_EQ(askers[4]->body, "last");
@@ -137,6 +137,18 @@ TEST_F(Http2UpstreamTest, ManyRequestsShareOneConnection) {
   EXPECT_EQ(dialer_.peers.size(), 1u);
   EXPECT_TRUE(server(0).isWhole(11));
   EXPECT_EQ(pool_->counts().reused, 1u);
+}
+
+TEST_F(Http2UpstreamTest, SendsOneOverTlsAtOnceAndTheRestWhenTheUpstreamSaidHowMany) {
+  spec_.is_tls = true;
+  makePool();
+  const auto askers = askMany(3);
+  peer(0).protocol = "h2";
+  peer(0).open();
+  EXPECT_TRUE(server(0).hasSeen(1));
+  EXPECT_FALSE(server(0).hasSeen(3));
+  say(0, http2ServerStart());
+  EXPECT_TRUE(server(0).hasSeen(5));
 }
 
 TEST_F(Http2UpstreamTest, OpensAnotherConnectionWhenTheUpstreamTakesNoMoreStreams) {
@@ -415,9 +427,12 @@ TEST_F(Http2UpstreamTest, RefusesAnUpstreamThatDoesNotChooseIt) {
 TEST_F(Http2UpstreamTest, FailsOnAnUpstreamThatSpeaksSomethingElse) {
   const auto asker = ask();
   peer(0).open();
+  EXPECT_FALSE(server(0).hasSeen(1));
   say(0, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
   ASSERT_TRUE(asker->error);
-  EXPECT_EQ(asker->error->reason, Reason::kUpstreamMalformed);
+  EXPECT_EQ(asker->error->reason, Reason::kUpstreamUnreachable);
+  EXPECT_FALSE(server(0).hasSeen(1));
+  EXPECT_FALSE(asker->request.hasSent());
   EXPECT_TRUE(peer(0).is_closed);
   EXPECT_EQ(dialer_.peers.size(), 1u);
 }
@@ -430,6 +445,21 @@ TEST_F(Http2UpstreamTest, GivesUpConnectingAtTheDeadline) {
   for (const auto* asker : {first.get(), second.get()}) {
     ASSERT_TRUE(asker->error) << "a connection is not waited for anew by each";
     EXPECT_EQ(asker->error->reason, Reason::kUpstreamUnreachable);
+  }
+  EXPECT_TRUE(peer(0).is_closed);
+}
+
+TEST_F(Http2UpstreamTest, GivesUpWaitingForAnUpstreamThatAcceptsAndSaysNothing) {
+  const auto first = ask();
+  peer(0).open();
+  loop_.advance(spec_.connect_timeout / 2);
+  const auto second = ask();
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  loop_.advance(spec_.connect_timeout / 2 + 1ms);
+  for (const auto* asker : {first.get(), second.get()}) {
+    ASSERT_TRUE(asker->error);
+    EXPECT_EQ(asker->error->reason, Reason::kUpstreamUnreachable);
+    EXPECT_FALSE(asker->request.hasSent());
   }
   EXPECT_TRUE(peer(0).is_closed);
 }
