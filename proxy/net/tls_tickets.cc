@@ -42,14 +42,14 @@ Result<std::shared_ptr<TicketKeys>> TicketKeys::make(const TicketSpec& spec) {
   if (spec.keys_file.empty()) return std::make_shared<TicketKeys>(kClock, spec.rotation);
   static_assert(sizeof(Key) == 80, "a key of the file");
   TRY_ASSIGN(std::string bytes, readFile(spec.keys_file, limits::kTicketKeysMax * sizeof(Key)));
-  const std::size_t count = bytes.size() / sizeof(Key);
-  std::vector<Key> keys(count);
-  std::memcpy(keys.data(), bytes.data(), count * sizeof(Key));
-  const bool is_whole = count > 0 && bytes.size() % sizeof(Key) == 0;
+  if (bytes.empty() || bytes.size() % sizeof(Key) != 0) {
+    OPENSSL_cleanse(bytes.data(), bytes.size());
+    return fail("ticket keys `" + spec.keys_file + "`: expected 80 random bytes for each key");
+  }
+  std::vector<Key> keys(bytes.size() / sizeof(Key));
+  std::memcpy(keys.data(), bytes.data(), bytes.size());
   OPENSSL_cleanse(bytes.data(), bytes.size());
-  std::shared_ptr<TicketKeys> made(new TicketKeys(std::move(keys)));
-  if (is_whole) return made;
-  return fail("ticket keys `" + spec.keys_file + "`: expected 80 random bytes for each key");
+  return std::shared_ptr<TicketKeys>(new TicketKeys(std::move(keys)));
 }
 
 TicketKeys::TicketKeys(const Clock& clock, Duration rotation)

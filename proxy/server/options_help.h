@@ -46,6 +46,9 @@ SIGNALS
   HUP         read the configuration again; with mistakes, or when it is weaker
               than the one in force (see `edgehold reload --help`), nothing changes
   USR1        open the audit file again (after something else moved it)
+  USR2        let the program that lies at our path now take over, with our
+              arguments and sockets; nobody is refused; if it cannot start,
+              nothing changes
   TERM, INT   drain: not ready; after timeouts.drain_delay no new connections;
               finish what is under way, end when it is done or timeouts.drain has
               passed; a second one ends at once; HUP is ignored meanwhile
