@@ -62,7 +62,7 @@ TEST(AuditFile, IsReadableByItsGroupAndNobodyElse) {
 TEST(AuditFile, ThatCannotBeOpenedStopsTheStartAndNamesThePath) {
   const auto file = AuditFile::open(specAt("/nowhere/audit.log"), today());
   ASSERT_FALSE(file.has_value());
-  EXPECT_NE(file.error().message.find("/nowhere/audit.log: cannot open"), std::string::npos);
+  EXPECT_NE(file.error().message.find("`/nowhere/audit.log`: cannot open"), std::string::npos);
 }
 
 TEST(AuditFile, ConfinesTheHalfLineThatACrashLeft) {
