@@ -94,7 +94,7 @@ inline constexpr std::size_t kTunnelBufferBytesKept = 16 * 1024;
 inline constexpr auto kWebSocketIdleTimeout =
     5min;                                           // nothing moves either way; agents ping at 25 s
 inline constexpr auto kWebSocketCloseTimeout = 5s;  // to answer a Close
-inline constexpr std::size_t kWebSocketMessageBytesDefault = 1024 * 1024;
+inline constexpr std::size_t kWebSocketMessageBytesDefault = 25 * 1024 * 1024;
 inline constexpr std::size_t kWebSocketMessageBytesFirst = 64 * 1024;  // before authentication
 inline constexpr std::size_t kWebSocketMessageBytesCeiling = 64 * 1024 * 1024;
 
@@ -132,7 +132,7 @@ inline constexpr std::size_t kUpstreamRateLeast = 64 * 1024;
 
 // JSON (RFC 8259 9 lets a parser set these).
 inline constexpr std::size_t kJsonDepthMax = 64;
-inline constexpr std::size_t kJsonBytesMax = 16 * 1024 * 1024;
+inline constexpr std::size_t kJsonBytesMax = kWebSocketMessageBytesDefault;
 
 // Facts.
 inline constexpr std::size_t kFactBytesMax = 256;

@@ -399,6 +399,8 @@ class Thousand(ReloadCase):
             config = plain_config(upstream, filters, state={"directory": state})
             config["routes"].insert(0, {"name": name, "match": {"path": "/" + name},
                                         "upstream": "agent", "filters": filters})
+            for route in config["routes"]:  # the upload lasts as long as the test
+                route["limits"] = {"body_timeout": "10m"}
             return config
         return one("red", "1000000/1s"), one("blue", "2000000/1s")
 

@@ -2,6 +2,7 @@
 """WebSockets through the real program: opened, relayed, inspected, denied, reloaded, drained."""
 import json
 import signal
+import struct
 import unittest
 
 import http2_wire
@@ -58,6 +59,27 @@ class WebSocketCase(Case):
 
     def messages_recorded(self):
         return [r for r in self.proxy.audit() if "message" in r]
+
+
+class Size(WebSocketCase):
+    LIMIT = 25 << 20
+
+    def test_a_message_of_25_mib_passes_and_one_octet_more_does_not(self):
+        gateway = self.open(Gateway(), {"inspect": True, "protocol": "openclaw"})
+        self.assertEqual(gateway.receive().opcode, TEXT)  # the challenge
+        gateway.text(request(1, "connect"))
+        self.assertIn(b'"ok": true', gateway.receive().payload)
+        text = request(2, "chat.send", attachment="%s")
+        gateway.text(text % ("a" * (self.LIMIT - len(text) + 2)))
+        self.assertIn(b'"id": "2"', gateway.receive().payload)
+        gateway.frame(TEXT, length=b"\x7f" + struct.pack(">Q", self.LIMIT + 1))
+        self.assertEqual(gateway.rest()[-1].code, 1009)
+
+    def test_before_authentication_64_kib_is_the_limit(self):
+        gateway = self.open(Gateway(), {"inspect": True, "protocol": "openclaw"})
+        gateway.receive()
+        gateway.frame(TEXT, length=b"\x7f" + struct.pack(">Q", (64 << 10) + 1))
+        self.assertEqual(gateway.rest()[-1].code, 1009)
 
 
 class BlindTunnel(WebSocketCase):

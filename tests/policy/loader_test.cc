@@ -85,7 +85,7 @@ TEST_F(LoaderTest, TellsWhatIsWrongWithAWebSocket) {
       {"{binary: refuse}", "websocket.binary: needs `inspect: true`"},
       {"{inspect: true, protocol: slack}", "`openclaw`"},
       {"{inspect: true, message_bytes: 65MiB}", "message_bytes"},
-      {"{inspect: true, protocol: openclaw, message_bytes: 17MiB}", "reads JSON: at most `16MiB`"},
+      {"{inspect: true, protocol: openclaw, message_bytes: 26MiB}", "reads JSON: at most `25MiB`"},
       {"{idle_timeout: 0s}", "must be longer than zero"},
       {"{inspected: true}", "unknown key `inspected`"},
   };
