@@ -85,15 +85,15 @@ class ActionClass final : public Filter {
 
   template <class Named>
   static Verdict name(Exchange& exchange, const Named& named) {
-    if (named.is_denied) {
-      return Verdict::deny(Reason::kActionDenied, "action `" + named.action + "`")
-          .byRule(named.name);
-    }
     // A shadow's action would make approval_hold act on it; the tag shows it in the audit instead.
     if (!exchange.is_shadow) {
       exchange.facts.action = named.action;
     } else if (exchange.facts.tags.size() < limits::kTagCountMax) {
       exchange.facts.tags.emplace_back("shadow_action", named.action);
+    }
+    if (named.is_denied) {
+      return Verdict::deny(Reason::kActionDenied, "action `" + named.action + "`")
+          .byRule(named.name);
     }
     return Verdict::proceed().byRule(named.name);
   }

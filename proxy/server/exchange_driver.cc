@@ -39,6 +39,7 @@ void ExchangeDriver::open(Client& client, const ClientFacts& facts) {
   deadline_ = Instant::max();
   credit_out_ = 0;
   awaits_body_ = is_request_whole_ = is_upstream_paused_ = has_continued_ = is_accepted_ = false;
+  is_client_named_ = true;
   station_.metrics().exchanges_open.add(1);
 }
 
@@ -52,9 +53,11 @@ void ExchangeDriver::prepare(Client& client, RequestHead&& head, const ClientFac
   stripHopByHop(exchange.request.headers);
   const CidrSet& trusted = exchange.snapshot->trustedProxies();
   exchange.client.is_trusted_peer = !facts.is_unknown && trusted.contains(facts.peer.ip);
-  exchange.client.address = exchange.client.is_trusted_peer
-                                ? clientAddress(exchange.request.headers, facts.peer, trusted)
-                                : facts.peer.ip;
+  const std::optional<IpAddress> named =
+      exchange.client.is_trusted_peer ? clientAddress(exchange.request.headers, facts.peer, trusted)
+                                      : facts.peer.ip;
+  is_client_named_ = named.has_value();
+  exchange.client.address = named.value_or(facts.peer.ip);
   exchange.request_id = requestIdFrom(exchange);
   exchange.facts.principal = facts.principal;  // until a filter knows better
   if (exchange.request_id.empty()) exchange.request_id = station_.newRequestId(exchange.arena);
@@ -124,6 +127,9 @@ std::optional<Verdict> ExchangeDriver::refusalOfHead() {
   if (is_late) return Verdict::deny(Reason::kDraining);
   // A decision that cannot be recorded must not be made (law 1).
   if (!station_.audit().isHealthy()) return Verdict::deny(Reason::kStoreUnavailable);
+  if (!is_client_named_) {
+    return Verdict::deny(Reason::kMalformedRequest, "x-forwarded-for: no address");
+  }
   exchange.route = exchange.snapshot->match(request.authority, request.target.path);
   if (exchange.route == nullptr) return Verdict::deny(Reason::kRouteNotFound);
   setDeadline();

@@ -123,7 +123,8 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
   std::unique_ptr<Tunnel> tunnel_;           // it was taken
   Instant forwarded_at_{};
   Instant deadline_ = Instant::max();
-  std::size_t credit_out_ = 0;  // granted to the client and not used yet
+  std::size_t credit_out_ = 0;   // granted to the client and not used yet
+  bool is_client_named_ = true;  // false: a trusted proxy names it, but not by an address
   bool awaits_body_ = false;
   bool is_request_whole_ = false;
   bool is_upstream_paused_ = false;

@@ -9,6 +9,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/hop_by_hop.h"
+#include "proxy/http/list.h"
 #include "proxy/observe/trace.h"
 #include "proxy/policy/snapshot.h"
 #include "proxy/server/owned_fields.h"
@@ -52,7 +53,8 @@ std::string_view addressText(Exchange& exchange) {
 
 }  // namespace
 
-IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const CidrSet& trusted) {
+std::optional<IpAddress> clientAddress(const Headers& headers, const Endpoint& peer,
+                                       const CidrSet& trusted) {
   if (trusted.empty() || !trusted.contains(peer.ip)) return peer.ip;
   IpAddress address = peer.ip;
   // Several fields are one list (RFC 9110 5.3), read from its end: each hop vouches for the one
@@ -60,14 +62,14 @@ IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const Cidr
   std::vector<std::string_view> hops;
   for (const Header& field : headers) {
     if (field.id != HeaderId::kXForwardedFor) continue;
-    for (const std::string_view hop : split(field.value, ',')) hops.push_back(trimBlanks(hop));
+    forEachListed(field.value, [&hops](std::string_view hop) { hops.push_back(hop); });
   }
   while (!hops.empty() && trusted.contains(address)) {
     auto hop = IpAddress::parse(hops.back());
     if (!hop) {  // some write the port as well
       if (const auto endpoint = Endpoint::parse(hops.back())) hop = endpoint->ip;
     }
-    if (!hop) break;  // what no trusted proxy would write ends the chain of trust
+    if (!hop) return std::nullopt;
     address = *hop;
     hops.pop_back();
   }

@@ -4,6 +4,7 @@
 // Thread: one loop.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "proxy/base/ip.h"
@@ -15,8 +16,10 @@
 namespace edgehold {
 
 // The client behind trusted proxies: the right-most address of X-Forwarded-For that is not one of
-// them. Without a trusted peer, the peer itself.
-IpAddress clientAddress(const Headers& headers, const Endpoint& peer, const CidrSet& trusted);
+// them. Without a trusted peer, the peer itself. Nothing when a trusted proxy names somebody in
+// words that are no address: it must not pass for the proxy.
+std::optional<IpAddress> clientAddress(const Headers& headers, const Endpoint& peer,
+                                       const CidrSet& trusted);
 
 // What a trusted peer sent as X-Request-Id, if it is one (printable, bounded); else nothing.
 std::string_view requestIdFrom(const Exchange& exchange);

@@ -34,6 +34,7 @@ MessageExchange::MessageExchange(Station& station, const Exchange& socket, const
   exchange_.snapshot = law.snapshot;
   exchange_.route = law.route;
   exchange_.facts = socket.facts;
+  exchange_.facts.action = {};  // that of the upgrade was its own
   const bool is_out = message.direction == MessageFacts::Direction::kToClient;
   Decision& decision = exchange_.decision;
   (is_out ? decision.response_body_bytes : decision.request_body_bytes) = payload.size();

@@ -8,8 +8,8 @@
 
 namespace edgehold {
 
-// Only edgehold may send `field` to an upstream. `X_Real_IP` is `X-Real-IP` here: many servers read
-// both the same (CGI variables).
+// Only edgehold may send `field` to an upstream. `X_Real_IP` and `X.Real.IP` are `X-Real-IP` here:
+// many servers read all of them the same (CGI variables).
 bool isOwnedField(const Header& field);
 
 }  // namespace edgehold

@@ -127,6 +127,9 @@ void WebSocketRelay::onDeadline() {
         websocket_close::kPolicyViolation, reasonCode(Reason::kBodyTimeout),
         {Decision::Kind::kDeny, Reason::kBodyTimeout, "a message without an end", true});
   }
+  // A slow reader finds our ping behind what it has not taken yet; whether it takes enough is
+  // judged by its connection.
+  if (ends_.client.queuedBytes() > 0) client_.heard(now);
   for (WebSocketSide* const side : {&client_, &upstream_}) {
     if (side->silentUntil(spec_.idle_timeout) > now || side->ask()) continue;
     return closeBoth(websocket_close::kGoingAway, reasonCode(Reason::kIdleTimeout),

@@ -153,6 +153,16 @@ class Access(Case):
                                              trusted_proxies=["127.0.0.0/8"]))
         self.assertEqual(self.client(trusted).ask(fields=fields).status, 200)
 
+    def test_a_trusted_proxy_that_names_no_address_does_not_pass_for_its_client(self):
+        config = plain_config(self.upstream(), [{"ip_access": {"allow": ["127.0.0.0/8"]}}],
+                              trusted_proxies=["127.0.0.0/8"])
+        client = self.client(self.edgehold(config))
+        for words in ("unknown", "_hidden", '"6.6.6.6"', "6.6.6.6, unknown", "fe80::1%eth0"):
+            self.assertProblem(client.ask(fields=[("X-Forwarded-For", words)]), 400,
+                               "malformed_request")
+        for nobody in ([], [("X-Forwarded-For", "")]):  # the proxy asks for itself
+            self.assertEqual(client.ask(fields=nobody).status, 200)
+
     def test_host_outside_the_list_is_refused(self):
         config = plain_config(self.upstream(), [{"host_guard": {"hosts": ["bot.example"]}}])
         client = self.client(self.edgehold(config))

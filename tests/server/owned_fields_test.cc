@@ -46,13 +46,22 @@ constexpr const char* kOwnedNames[] = {
     "Tailscale-User-Any",
     "X-Client-IP",
     "Front-End-Https",
+    "Client-Cert",
+    "Client-Cert-Chain",
+    "X-Consumer-Username",
+    "X-ARR-ClientCert",
+    "X-Envoy-Original-Host",
+    "WL-Proxy-Client-IP",
+    "CF-Connecting-IPv6",
+    "Remote-Addr",
 };
 
-constexpr const char* kFreeNames[] = {"Accept",      "Cookie",       "X-Forwarde",  "X-Edgehold",
-                                      "X-Real-IPs",  "X-Real-I",     "X-Users",     "X-Use",
-                                      "X-Hosting",   "Remote-Uses",  "CF-Acces",    "A",
-                                      "Zz",          "Client-IPx",   "X-HTTP-Meth", "X-Custom",
-                                      "X-Signature", "X-Client-Cer", "X-1",         "tracestate"};
+constexpr const char* kFreeNames[] = {"Accept",     "Cookie",      "X-Forwarde",   "X-Edgehold",
+                                      "X-Real-IPs", "X-Real-I",    "X-Users",      "X-Use",
+                                      "X-Hosting",  "Remote-Uses", "CF-Acces",     "Client-Cer",
+                                      "A",          "Zz",          "Client-IPx",   "X-HTTP-Meth",
+                                      "X-Custom",   "X-Signature", "X-Client-Cer", "X-1",
+                                      "tracestate"};
 
 TEST(OwnedFields, AreTakenFromClients) {
   for (const std::string name : kOwnedNames) EXPECT_TRUE(isOwned(name)) << name;
@@ -71,6 +80,7 @@ TEST(OwnedFields, AreTheSameWithUnderscores) {
     EXPECT_TRUE(isOwned(replaced(name, '-', '_'))) << name;
   }
   EXPECT_TRUE(isOwned("X_Real-IP"));
+  EXPECT_TRUE(isOwned("x.edgehold.principal"));
 }
 
 TEST(OwnedFields, OtherNamesAreTheClients) {
