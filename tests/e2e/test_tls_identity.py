@@ -202,7 +202,8 @@ class Handshakes(Case):
 
 class Shedding(Case):
     def test_who_has_few_connections_takes_the_place_of_an_idle_one_of_who_has_many(self):
-        proxy = self.edgehold(plain_config(self.upstream(), limits={"connections": 6}))
+        # One worker: who came first is then who was taken in first.
+        proxy = self.edgehold(plain_config(self.upstream(), workers=1, limits={"connections": 6}))
         greedy = [self.client(proxy) for _ in range(6)]
         greedy[0].send(b"GET / HTTP/1.1\r\nHost:")  # half a head keeps no place
         for client in greedy[1:]:
