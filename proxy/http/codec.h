@@ -16,6 +16,9 @@ namespace edgehold {
 
 using StreamId = std::uint32_t;
 
+// The one interim status that is an answer: bytes as they are from here on (RFC 9110 15.2.2).
+inline constexpr std::uint16_t kSwitchingProtocols = 101;
+
 // No stream has this id (RFC 9113 5.1.1 keeps it for the connection).
 inline constexpr StreamId kNoStream = 0;
 

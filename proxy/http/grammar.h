@@ -57,6 +57,9 @@ constexpr bool isInClass(char c, ByteClass byte_class) {
 // on upstreams that fold odd names into known ones.
 constexpr bool isNameByte(char c) { return isInClass(c, kNameByte); }
 constexpr bool isTokenByte(char c) { return isInClass(c, kTokenByte); }
+// Every method in use (RFC 9110 9.1, RFC 3253, RFC 4918). `get` is a method of its own that some
+// upstreams take for GET: a policy that names GET would not see it.
+constexpr bool isMethodByte(char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }
 constexpr bool isBlank(char c) { return c == ' ' || c == '\t'; }
 constexpr bool isControl(char c) {
   const auto byte = static_cast<unsigned char>(c);

@@ -14,8 +14,6 @@
 namespace edgehold {
 namespace {
 
-constexpr std::uint16_t kSwitchingProtocols = 101;
-
 // RFC 9110 8.6: a method that usually has content says so even when there is none.
 bool announcesNoContent(Method method) {
   return method == Method::kPost || method == Method::kPut || method == Method::kPatch;

@@ -32,10 +32,6 @@ tl::unexpected<Error> tooLarge(const char* why) {
   return fail(Reason::kHeadTooLarge, std::string("head: ") + why);
 }
 
-// Every method in use (RFC 9110 9.1, RFC 3253, RFC 4918). `get` is a method of its own that some
-// upstreams take for GET: a policy that names GET would not see it.
-constexpr bool isMethodByte(char c) { return (c >= 'A' && c <= 'Z') || c == '-'; }
-
 // The minor version of "HTTP/1.x".
 Result<std::uint8_t> parseVersion(ByteView text) {
   if (text == "HTTP/1.1") return std::uint8_t{1};

@@ -12,9 +12,6 @@
 #include "proxy/http/http1_writer.h"
 
 namespace edgehold {
-namespace {
-constexpr std::uint16_t kSwitchingProtocols = 101;
-}  // namespace
 
 std::size_t Http1ServerCodec::receive(ByteView bytes) {
   std::size_t used = 0;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What nghttp2 tells the codec and asks of it. All is called out of receive() and pull().
 // Thread: one loop (owned by the codec).
-#include <limits>
-
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "proxy/http/http2_client_parts.h"
@@ -101,32 +99,12 @@ int Http2ClientCodec::Callbacks::onWrite(nghttp2_session*, nghttp2_frame*,
 }
 
 const nghttp2_session_callbacks* Http2ClientCodec::Callbacks::table() {
-  static const nghttp2_session_callbacks* const made = [] {
-    nghttp2_session_callbacks* table = nullptr;
-    CHECK_EQ(nghttp2_session_callbacks_new(&table), 0);
-    nghttp2_session_callbacks_set_on_begin_headers_callback(table, &onBeginHeaders);
-    nghttp2_session_callbacks_set_on_header_callback(table, &onHeader);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(table, &onFrame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, &onContent);
-    nghttp2_session_callbacks_set_on_stream_close_callback(table, &onClosed);
-    nghttp2_session_callbacks_set_on_frame_send_callback(table, &onFrameSent);
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(table, &onFrameNotSent);
-    nghttp2_session_callbacks_set_send_data_callback(table, &onWrite);
-    return table;
-  }();
+  static const nghttp2_session_callbacks* const made = makeHttp2Callbacks<Callbacks>();
   return made;
 }
 
 const nghttp2_option* Http2ClientCodec::Callbacks::options() {
-  static const nghttp2_option* const made = [] {
-    nghttp2_option* option = nullptr;
-    CHECK_EQ(nghttp2_option_new(&option), 0);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_no_http_messaging(option, 1);  // Http2ResponseHead is stricter
-    nghttp2_option_set_max_settings(option, limits::kHttp2SettingsEntriesMax);
-    nghttp2_option_set_max_continuations(option, std::numeric_limits<std::size_t>::max());
-    return option;
-  }();
+  static const nghttp2_option* const made = makeHttp2Option();
   return made;
 }
 

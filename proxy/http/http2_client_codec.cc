@@ -16,8 +16,6 @@
 namespace edgehold {
 namespace {
 
-constexpr std::uint16_t kSwitchingProtocols = 101;
-
 // RFC 7541 7.1.3: many clients share one table here, none may find another's secrets by size.
 Http2Indexing indexingOf(HeaderId id) {
   const bool is_secret = id == HeaderId::kAuthorization || id == HeaderId::kCookie ||

@@ -49,4 +49,27 @@ bool concernsConnection(HeaderId id) {
          id == HeaderId::kUpgrade;
 }
 
+void Http2FieldBlock::clear() {
+  bytes_.clear();
+  fields_.clear();
+}
+
+Http2FieldBlock::Piece Http2FieldBlock::keep(std::string_view text) {
+  const Piece piece{static_cast<std::uint32_t>(bytes_.size()),
+                    static_cast<std::uint32_t>(text.size())};
+  bytes_ += text;
+  return piece;
+}
+
+void Http2FieldBlock::add(const Header& field) {
+  const Piece name = keep(field.name);
+  fields_.push_back({name, keep(field.value), field.id});
+}
+
+void Http2FieldBlock::appendTo(Headers& headers) const {
+  for (const Field& field : fields_) {
+    headers.add(Header{text(field.name), text(field.value), field.id});
+  }
+}
+
 }  // namespace edgehold

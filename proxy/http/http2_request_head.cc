@@ -23,10 +23,9 @@ tl::unexpected<Error> tooLarge(const char* why) {
   return fail(Reason::kHeadTooLarge, std::string("head: ") + why);
 }
 
-// As in HTTP/1: upper-case words.
+// As in HTTP/1.
 bool isMethod(std::string_view text) {
-  const bool is_word = std::all_of(text.begin(), text.end(),
-                                   [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+  const bool is_word = std::all_of(text.begin(), text.end(), isMethodByte);
   return is_word && !text.empty() && text.size() <= limits::kMethodBytesMax && text[0] != '-';
 }
 
@@ -34,7 +33,6 @@ bool isMethod(std::string_view text) {
 
 void Http2RequestHead::begin(Block block) {
   kind_ = block;
-  block_.clear();
   cookie_.clear();
   fields_.clear();
   method_.reset();
@@ -75,7 +73,7 @@ Result<void> Http2RequestHead::takePseudo(std::string_view name, std::string_vie
   if (name == ":protocol" && allows_tunnels_) piece = &protocol_;
   if (piece == nullptr) return malformed("unknown pseudo-header field");
   if (*piece) return malformed("pseudo-header field comes twice");
-  *piece = keep(value);
+  *piece = fields_.keep(value);
   return {};
 }
 
@@ -98,18 +96,11 @@ Result<void> Http2RequestHead::takeField(const Header& field) {
     return {};
   }
   if (field.id == HeaderId::kHost) {
-    host_ = keep(field.value);
+    host_ = fields_.keep(field.value);
     return {};
   }
-  fields_.push_back({keep(field.name), keep(field.value), field.id});
+  fields_.add(field);
   return {};
-}
-
-Http2RequestHead::Piece Http2RequestHead::keep(std::string_view text) {
-  const Piece piece{static_cast<std::uint32_t>(block_.size()),
-                    static_cast<std::uint32_t>(text.size())};
-  block_ += text;
-  return piece;
 }
 
 Result<void> Http2RequestHead::checkTransport() const {
@@ -177,12 +168,11 @@ Result<RequestHead> Http2RequestHead::finish(bool has_content) {
   TRY(checkTransport());
   TRY(authority());
   if (has_cookie_) {
-    const Piece name = keep("cookie");
-    fields_.push_back({name, keep(cookie_), HeaderId::kCookie});
+    fields_.add({"cookie", cookie_, HeaderId::kCookie});
   }
   // Counted late: until here the bytes are the bound.
   if (fields_.size() + 1 > limits::kHeaderCountMax) return tooLarge("too many fields");
-  const Piece host_name = keep("host");  // the block stays where it is from here
+  const Piece host_name = fields_.keep("host");  // the block stays where it is from here
 
   RequestHead head;
   head.method_token = text(*method_);
@@ -199,10 +189,8 @@ Result<RequestHead> Http2RequestHead::finish(bool has_content) {
   head.expects_continue = framing_.expectsContinue() && head.body.hasBody();
   head.headers.reserve(fields_.size() + 1);
   head.headers.add(Header{text(host_name), head.authority, HeaderId::kHost});
-  for (const Field& field : fields_) {
-    head.headers.add(Header{text(field.name), text(field.value), field.id});
-  }
-  head.block = block_;
+  fields_.appendTo(head.headers);
+  head.block = fields_.bytes();
   return head;
 }
 

@@ -13,6 +13,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/http/http1_framing.h"
+#include "proxy/http/http2_field.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
@@ -41,16 +42,7 @@ class Http2RequestHead {
   Result<void> finishTrailers() const;
 
  private:
-  // A text within block_, which moves while it grows.
-  struct Piece {
-    std::uint32_t at = 0;
-    std::uint32_t bytes = 0;
-  };
-  struct Field {
-    Piece name;
-    Piece value;
-    HeaderId id = HeaderId::kOther;
-  };
+  using Piece = Http2FieldBlock::Piece;
 
   Result<void> take(std::string_view name, std::string_view value);
   Result<void> takePseudo(std::string_view name, std::string_view value);
@@ -60,14 +52,12 @@ class Http2RequestHead {
   Result<void> checkTransport() const;
   Result<std::string_view> authority() const;
   Result<BodyLength> contentLength(bool has_content) const;
-  Piece keep(std::string_view text);
-  std::string_view text(Piece piece) const { return {block_.data() + piece.at, piece.bytes}; }
+  std::string_view text(Piece piece) const { return fields_.text(piece); }
 
   const bool is_secure_;
   const bool allows_tunnels_;
-  std::string block_;
   std::string cookie_;
-  std::vector<Field> fields_;
+  Http2FieldBlock fields_;
   std::optional<Piece> method_;
   std::optional<Piece> scheme_;
   std::optional<Piece> authority_;

@@ -19,7 +19,6 @@ tl::unexpected<Error> malformed(const char* why) {
 }  // namespace
 
 void Http2ResponseHead::begin() {
-  block_.clear();
   fields_.clear();
   status_.reset();
   framing_ = Http1Framing();
@@ -46,8 +45,7 @@ Result<void> Http2ResponseHead::take(std::string_view name, std::string_view val
   }
   TRY(framing_.noteOfResponse(field));
   if (fields_.size() == limits::kHeaderCountMax) return malformed("too many fields");
-  const Piece kept_name = keep(name);
-  fields_.push_back({kept_name, keep(value), field.id});
+  fields_.add(field);
   return {};
 }
 
@@ -62,13 +60,6 @@ Result<void> Http2ResponseHead::takeStatus(std::string_view name, std::string_vi
   return {};
 }
 
-Http2ResponseHead::Piece Http2ResponseHead::keep(std::string_view text) {
-  const Piece piece{static_cast<std::uint32_t>(block_.size()),
-                    static_cast<std::uint32_t>(text.size())};
-  block_ += text;
-  return piece;
-}
-
 Result<ResponseHead> Http2ResponseHead::finish(bool is_end) {
   if (fault_) return fail(*fault_);
   if (!status_) return malformed("no status");
@@ -80,10 +71,8 @@ Result<ResponseHead> Http2ResponseHead::finish(bool is_end) {
     head.body = is_end ? BodyLength::known(0) : BodyLength::chunked();
   }
   head.headers.reserve(fields_.size());
-  for (const Field& field : fields_) {
-    head.headers.add(Header{text(field.name), text(field.value), field.id});
-  }
-  head.block = block_;
+  fields_.appendTo(head.headers);
+  head.block = fields_.bytes();
   return head;
 }
 

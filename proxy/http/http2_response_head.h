@@ -13,6 +13,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/http/http1_framing.h"
+#include "proxy/http/http2_field.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
@@ -35,24 +36,10 @@ class Http2ResponseHead {
   Result<void> finishTrailers() const;
 
  private:
-  // A text within block_, which moves while it grows.
-  struct Piece {
-    std::uint32_t at = 0;
-    std::uint32_t bytes = 0;
-  };
-  struct Field {
-    Piece name;
-    Piece value;
-    HeaderId id = HeaderId::kOther;
-  };
-
   Result<void> take(std::string_view name, std::string_view value);
   Result<void> takeStatus(std::string_view name, std::string_view value);
-  Piece keep(std::string_view text);
-  std::string_view text(Piece piece) const { return {block_.data() + piece.at, piece.bytes}; }
 
-  std::string block_;
-  std::vector<Field> fields_;
+  Http2FieldBlock fields_;
   std::optional<std::uint16_t> status_;
   Http1Framing framing_;
   std::optional<Error> fault_;

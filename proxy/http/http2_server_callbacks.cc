@@ -165,33 +165,14 @@ int Http2ServerCodec::Callbacks::onWrite(nghttp2_session*, nghttp2_frame*,
 }
 
 const nghttp2_session_callbacks* Http2ServerCodec::Callbacks::table() {
-  static const nghttp2_session_callbacks* const made = [] {
-    nghttp2_session_callbacks* table = nullptr;
-    CHECK_EQ(nghttp2_session_callbacks_new(&table), 0);
-    nghttp2_session_callbacks_set_on_begin_headers_callback(table, &onBeginHeaders);
-    nghttp2_session_callbacks_set_on_header_callback(table, &onHeader);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(table, &onFrame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, &onContent);
-    nghttp2_session_callbacks_set_on_stream_close_callback(table, &onClosed);
-    nghttp2_session_callbacks_set_on_frame_send_callback(table, &onFrameSent);
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(table, &onFrameNotSent);
-    nghttp2_session_callbacks_set_send_data_callback(table, &onWrite);
-    return table;
-  }();
+  static const nghttp2_session_callbacks* const made = makeHttp2Callbacks<Callbacks>();
   return made;
 }
 
 const nghttp2_option* Http2ServerCodec::Callbacks::options() {
   static const nghttp2_option* const made = [] {
-    nghttp2_option* option = nullptr;
-    CHECK_EQ(nghttp2_option_new(&option), 0);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    // Http2RequestHead is stricter than nghttp2, and can be answered.
-    nghttp2_option_set_no_http_messaging(option, 1);
+    nghttp2_option* const option = makeHttp2Option();
     nghttp2_option_set_no_closed_streams(option, 1);
-    nghttp2_option_set_max_settings(option, limits::kHttp2SettingsEntriesMax);
-    // Counted by us: nghttp2 counts the pieces in which the header of one arrives.
-    nghttp2_option_set_max_continuations(option, std::numeric_limits<std::size_t>::max());
     // By our budget, which has no clock and gives the right code.
     constexpr std::uint64_t kEndless = std::numeric_limits<std::uint64_t>::max();
     nghttp2_option_set_stream_reset_rate_limit(option, kEndless, kEndless);

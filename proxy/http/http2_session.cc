@@ -4,7 +4,10 @@
 #include "proxy/http/http2_session.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
+
+#include "proxy/base/limits.h"
 
 namespace edgehold {
 namespace {
@@ -55,6 +58,18 @@ void pullHttp2(nghttp2_session& session, Buffer& output) {
     if (count <= 0) break;
     output.append(http2View(bytes, static_cast<std::size_t>(count)));
   }
+}
+
+nghttp2_option* makeHttp2Option() {
+  nghttp2_option* option = nullptr;
+  CHECK_EQ(nghttp2_option_new(&option), 0);
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  // Our heads are stricter than nghttp2's.
+  nghttp2_option_set_no_http_messaging(option, 1);
+  nghttp2_option_set_max_settings(option, limits::kHttp2SettingsEntriesMax);
+  // Counted by us: nghttp2 counts the pieces in which the header of one arrives.
+  nghttp2_option_set_max_continuations(option, std::numeric_limits<std::size_t>::max());
+  return option;
 }
 
 nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value, Http2Indexing indexing) {

@@ -10,6 +10,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "proxy/base/bytes.h"
+#include "proxy/base/log.h"
 
 namespace edgehold {
 
@@ -30,6 +31,24 @@ void writeHttp2Content(Buffer& output, const std::uint8_t* frame_header, std::si
 void resumeHttp2(nghttp2_session& session, std::int32_t stream, Http2Outgoing& outgoing);
 // Frames what is ready, as much as leaves well at once.
 void pullHttp2(nghttp2_session& session, Buffer& output);
+
+// What nghttp2 calls, from the static functions of `Callbacks`: one table for all connections.
+template <class Callbacks>
+const nghttp2_session_callbacks* makeHttp2Callbacks() {
+  nghttp2_session_callbacks* table = nullptr;
+  CHECK_EQ(nghttp2_session_callbacks_new(&table), 0);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(table, &Callbacks::onBeginHeaders);
+  nghttp2_session_callbacks_set_on_header_callback(table, &Callbacks::onHeader);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(table, &Callbacks::onFrame);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, &Callbacks::onContent);
+  nghttp2_session_callbacks_set_on_stream_close_callback(table, &Callbacks::onClosed);
+  nghttp2_session_callbacks_set_on_frame_send_callback(table, &Callbacks::onFrameSent);
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(table, &Callbacks::onFrameNotSent);
+  nghttp2_session_callbacks_set_send_data_callback(table, &Callbacks::onWrite);
+  return table;
+}
+// What both sides ask of nghttp2: windows, heads and floods are the codecs' own affair.
+nghttp2_option* makeHttp2Option();
 
 enum class Http2Indexing : std::uint8_t { kAllowed, kNever };  // RFC 7541 7.1.3
 // nghttp2 copies both, and turns the name into lower case.

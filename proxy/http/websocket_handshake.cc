@@ -9,6 +9,7 @@
 #include "proxy/base/base64.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/http/codec.h"
 #include "proxy/http/grammar.h"
 #include "proxy/http/list.h"
 
@@ -19,8 +20,6 @@ constexpr std::string_view kProtocol = "websocket";
 constexpr std::string_view kVersion = "13";
 constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455 1.3
 constexpr std::size_t kKeyBytes = 16;
-constexpr std::uint16_t kSwitchingProtocols = 101;
-
 constexpr std::string_view kKeyField = "sec-websocket-key";
 constexpr std::string_view kAcceptField = "sec-websocket-accept";
 constexpr std::string_view kVersionField = "sec-websocket-version";
@@ -51,8 +50,7 @@ bool saysUpgrade(const Headers& headers) {
   return has_token && headers.count("upgrade") == 1 && equalsIgnoreCase(*protocol, kProtocol);
 }
 
-// --- lists
-// ----------------------------------------------------------------------------------------
+// --- lists ---
 
 void skipBlanks(std::string_view& rest) {
   while (!rest.empty() && isBlank(rest.front())) rest.remove_prefix(1);
@@ -109,8 +107,7 @@ bool readSubprotocols(std::string_view rest, Names& names) {
   return rest.empty();
 }
 
-// --- the request
-// ----------------------------------------------------------------------------------
+// --- the request ---
 
 // What both forms of the request have in common.
 Result<WebSocketOffer> readOffer(const RequestHead& head) {
@@ -172,8 +169,7 @@ Result<WebSocketOffer> readWebSocketConnect(const RequestHead& head, std::string
 
 std::string webSocketAcceptText(std::string_view key) { return std::string(key).append(kGuid); }
 
-// --- the answer
-// -----------------------------------------------------------------------------------
+// --- the answer ---
 
 Result<void> checkWebSocketAnswer(const ResponseHead& head, const WebSocketOffer& offer,
                                   std::string_view accept) {

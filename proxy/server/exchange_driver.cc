@@ -21,8 +21,6 @@ namespace {
 // How much of a streamed request body is under way at once, client to upstream.
 constexpr std::size_t kBodyWindow = 64 * 1024;
 
-constexpr std::uint16_t kSwitchingProtocols = 101;
-
 // RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again.
 bool isAcceptance(std::uint16_t status) { return status < 400; }
 

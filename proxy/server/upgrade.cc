@@ -74,17 +74,11 @@ void Upgrade::onChecked() {
 }
 
 void Upgrade::onGone(const std::string& how) {
-  switch (stage_) {
-    case Stage::kChecking:
-      return refuse(how);
-    case Stage::kReleased:
-      LOG(ERROR) << "upgrade: " << how;
-      host_.recordUpgrade(false, how);
-      return startAgain();
-    default:  // onSettled() sees that nobody is there
-      LOG(ERROR) << "upgrade: " << how;
-      host_.recordUpgrade(false, how);
-  }
+  if (stage_ == Stage::kChecking) return refuse(how);
+  LOG(ERROR) << "upgrade: " << how;
+  host_.recordUpgrade(false, how);
+  if (stage_ == Stage::kReleased) startAgain();
+  // Before that, onSettled() sees that nobody is there.
 }
 
 void Upgrade::refuse(const std::string& why) {

@@ -10,10 +10,6 @@
 
 namespace edgehold {
 
-namespace {
-constexpr std::uint16_t kSwitchingProtocols = 101;
-}  // namespace
-
 UpstreamRequest::~UpstreamRequest() { reset(); }
 
 void UpstreamRequest::start(UpstreamPool& pool, const RequestHead& head, Waits waits) {
