@@ -110,18 +110,24 @@ bool IpAddress::isPrivate() const {
          bits >> 22 == 0x6440 >> 6;
 }
 
-void IpAddress::appendTo(std::string& out) const {
+static_assert(kIpTextBytesMax == INET6_ADDRSTRLEN);
+
+char* IpAddress::writeTo(char* to) const {
   if (isV4()) {
     for (int shift = 24; shift >= 0; shift -= 8) {
-      appendNumber(out, v4Bits() >> shift & 255);
-      if (shift > 0) out += '.';
+      to = writeNumber(to, v4Bits() >> shift & 255);
+      if (shift > 0) *to++ = '.';
     }
-    return;
+    return to;
   }
-  char text[INET6_ADDRSTRLEN];
   const std::array<unsigned char, 16> bytes = bytesOf(*this);
-  PCHECK(inet_ntop(AF_INET6, bytes.data(), text, sizeof text) != nullptr);
-  out += text;
+  PCHECK(inet_ntop(AF_INET6, bytes.data(), to, kIpTextBytesMax) != nullptr);
+  return to + std::strlen(to);
+}
+
+void IpAddress::appendTo(std::string& out) const {
+  std::array<char, kIpTextBytesMax> text;
+  out.append(text.data(), writeTo(text.data()));
 }
 
 std::string IpAddress::toString() const {

@@ -20,6 +20,8 @@ struct sockaddr_storage;
 
 namespace edgehold {
 
+inline constexpr std::size_t kIpTextBytesMax = 46;  // INET6_ADDRSTRLEN
+
 class IpAddress {
  public:
   constexpr IpAddress() = default;  // `::`
@@ -43,6 +45,8 @@ class IpAddress {
   // RFC 5952; an IPv4 address in dotted decimal.
   std::string toString() const;
   void appendTo(std::string& out) const;
+  // Writes the text and returns its end. REQUIRES: room for kIpTextBytesMax.
+  char* writeTo(char* to) const;
   // The sixteen bytes as two numbers; IPv4 in mapped form. Fit for hashing.
   constexpr std::uint64_t high() const { return high_; }
   constexpr std::uint64_t low() const { return low_; }

@@ -107,10 +107,18 @@ std::optional<std::string> hexDecode(std::string_view text) {
   return bytes;
 }
 
+// Statuses, lengths and durations have up to four digits: std::to_chars() takes three times as long
+// for those.
+char* writeNumber(char* to, std::uint64_t value) {
+  std::size_t digits = 1;
+  for (std::uint64_t bound = 10; digits < kNumberBytesMax && value >= bound; bound *= 10) ++digits;
+  for (char* at = to + digits; at != to; value /= 10) *--at = static_cast<char>('0' + value % 10);
+  return to + digits;
+}
+
 void appendNumber(std::string& out, std::uint64_t value) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-  out.append(digits.data(), end);
+  std::array<char, kNumberBytesMax> digits;
+  out.append(digits.data(), writeNumber(digits.data(), value));
 }
 
 std::optional<std::string_view> nearestOf(std::string_view word,

@@ -51,6 +51,9 @@ std::string hexEncode(std::string_view bytes);
 // Even length, digits of either case; nothing else.
 std::optional<std::string> hexDecode(std::string_view text);
 
+inline constexpr std::size_t kNumberBytesMax = 20;
+// Writes `value` in decimal and returns the end. REQUIRES: room for kNumberBytesMax.
+char* writeNumber(char* to, std::uint64_t value);
 // Appends `value` in decimal.
 void appendNumber(std::string& out, std::uint64_t value);
 

@@ -95,12 +95,12 @@ void AuditFile::use(std::shared_ptr<SyncedFile> file, WallTime now) {
 }
 
 Result<void> AuditFile::record(const OperatorAct& act, WallTime now, bool is_durable) {
-  std::string line;
+  Buffer line;
   appendOperatorAct(line, act, now);
-  AppendReport report = append(line, now, is_durable);
+  AppendReport report = append(line.view(), now, is_durable);
   if (!report.error) return {};
   const std::lock_guard lock(mutex_);
-  if (owed_.size() + line.size() <= limits::kAuditBufferBytesMax) owed_ += line;
+  if (owed_.size() + line.size() <= limits::kAuditBufferBytesMax) owed_ += line.view();
   return tl::unexpected(std::move(*report.error));
 }
 

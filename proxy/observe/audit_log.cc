@@ -15,7 +15,7 @@ constexpr std::size_t kTurnBytes = 256 * 1024;
 AuditLog::AuditLog(AuditFile& file, WorkerMetrics& metrics, Loop& loop,
                    const std::vector<std::string>& fields)
     : file_(file), metrics_(metrics), loop_(loop), format_(fields) {
-  buffer_.reserve(kTurnBytes + limits::kAuditLineBytesMax);
+  (void)buffer_.prepare(kTurnBytes + limits::kAuditLineBytesMax);
   retry_ = loop_.makeTimer([this] { (void)write(owes_sync_); });
 }
 
@@ -48,7 +48,7 @@ Result<void> AuditLog::record(const Exchange& exchange, std::string_view policy_
 Result<void> AuditLog::write(bool is_durable) {
   is_durable |= owes_sync_;
   if (buffer_.empty() && !is_durable) return {};
-  const AppendReport report = file_.append(buffer_, loop_.clock().wallNow(), is_durable);
+  const AppendReport report = file_.append(buffer_.view(), loop_.clock().wallNow(), is_durable);
   dropWritten(report.bytes);
   if (!report.error) {
     owes_sync_ = false;
@@ -63,12 +63,13 @@ Result<void> AuditLog::write(bool is_durable) {
 void AuditLog::dropWritten(std::size_t bytes) {
   // The line feed that confines a torn line also ends one that lacks nothing else: written again,
   // it would be there twice.
-  if (bytes > 0 && bytes < buffer_.size() && buffer_[bytes] == '\n') ++bytes;
-  if (bytes == buffer_.size()) {
+  const ByteView lines = buffer_.view();
+  if (bytes > 0 && bytes < lines.size() && lines[bytes] == '\n') ++bytes;
+  if (bytes == lines.size()) {
     buffer_.clear();
   } else if (bytes > 0) {
-    const std::size_t line_feed = buffer_.rfind('\n', bytes - 1);
-    if (line_feed != std::string::npos) buffer_.erase(0, line_feed + 1);
+    const std::size_t line_feed = lines.rfind('\n', bytes - 1);
+    if (line_feed != ByteView::npos) buffer_.consume(line_feed + 1);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/base/bytes.h"
 #include "proxy/base/loop.h"
 #include "proxy/base/result.h"
 #include "proxy/observe/audit_file.h"
@@ -54,7 +55,7 @@ class AuditLog {
   WorkerMetrics& metrics_;
   Loop& loop_;
   AuditFormat format_;
-  std::string buffer_;
+  Buffer buffer_;
   std::unique_ptr<Timer> retry_;
   bool owes_sync_ = false;  // a durable write was not on the disk yet
 };

@@ -5,9 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
-#include "proxy/base/json.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 #include "proxy/exchange/exchange.h"
@@ -19,7 +17,7 @@ namespace {
 
 // Every text is cut to its bound before it is escaped; an escape is at most six bytes for one.
 constexpr std::size_t kEscapeBytesMax = 6;
-constexpr std::size_t kFactTexts = 12;
+constexpr std::size_t kFactTexts = 18;
 constexpr std::size_t kFixedBytesMax = 2048;  // keys, numbers, addresses and braces
 static_assert(kEscapeBytesMax * (limits::kAuditPathBytesMax + limits::kAuditDetailBytesMax +
                                  kFactTexts * limits::kFactBytesMax +
@@ -51,25 +49,7 @@ bool isTerminalControl(std::string_view text, std::size_t at) {
          static_cast<unsigned char>(text[at + 1]) < 0xA0;
 }
 
-// Nothing past ASCII and no DEL: most texts, so eight bytes at a time.
-bool isPlainAscii(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u;
-  std::uint64_t seen = 0;
-  std::size_t at = 0;
-  for (; at + 8 <= text.size(); at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data() + at, 8);
-    seen |= word | (word + kOnes);  // 0x7F + 1 has the high bit too
-  }
-  for (; at < text.size(); ++at) {
-    const auto byte = static_cast<unsigned char>(text[at]);
-    seen |= byte | (byte + 1u);
-  }
-  return (seen & (kOnes * 0x80)) == 0;
-}
-
-void appendShown(std::string& out, std::string_view text) {
-  if (isPlainAscii(text)) return appendJsonString(out, text);
+std::string withoutTerminalControls(std::string_view text) {
   std::string cleaned;
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (!isTerminalControl(text, at)) {
@@ -79,58 +59,67 @@ void appendShown(std::string& out, std::string_view text) {
     cleaned.push_back('?');
     if (text[at] == '\xC2') ++at;
   }
-  appendJsonString(out, cleaned);
+  return cleaned;
+}
+
+// Texts are nearly always plain: only what stands behind a plain beginning is looked at twice.
+void putShown(JsonPen& pen, std::string_view text) {
+  pen.put('"');
+  const std::string_view rest = text.substr(pen.putPlain(text));
+  if (!rest.empty()) pen.putEscaped(withoutTerminalControls(rest));
+  pen.put('"');
 }
 
 // One object of the line. `key` comes as `"key":`, quotes and colon included.
 class Members {
  public:
-  explicit Members(std::string& out) : out_(out) { out_.push_back('{'); }
+  explicit Members(JsonPen& pen) : pen_(pen) { pen_.put('{'); }
   struct Inside {};  // of an object that is open already, behind its comma
-  Members(std::string& out, Inside) : out_(out) {}
-  void close() { out_.push_back('}'); }
+  Members(JsonPen& pen, Inside) : pen_(pen) {}
+  void close() { pen_.put('}'); }
 
   void key(std::string_view key) {
-    if (!is_first_) out_.push_back(',');
+    if (!is_first_) pen_.put(',');
     is_first_ = false;
-    out_.append(key);
+    pen_.put(key);
   }
   void text(std::string_view name, std::string_view value,
             std::size_t bytes_max = limits::kFactBytesMax) {
     if (value.empty()) return;
     key(name);
-    appendShown(out_, cutText(value, bytes_max));
+    putShown(pen_, cutText(value, bytes_max));
   }
   void number(std::string_view name, std::uint64_t value) {
     key(name);
-    appendNumber(out_, value);
+    pen_.putNumber(value);
   }
   void microseconds(std::string_view name, Duration value) {
     number(name, static_cast<std::uint64_t>(std::max<std::int64_t>(value.count(), 0)) / 1000);
   }
 
  private:
-  std::string& out_;
+  JsonPen& pen_;
   bool is_first_ = true;
 };
 
-void appendAddress(std::string& out, IpAddress address) {
-  out.push_back('"');
-  address.appendTo(out);
-  out.push_back('"');
+void putAddress(JsonPen& pen, IpAddress address) {
+  pen.put('"');
+  char* const text = pen.reserve(kIpTextBytesMax);
+  pen.skip(static_cast<std::size_t>(address.writeTo(text) - text));
+  pen.put('"');
 }
 
-void appendShadows(std::string& out, const std::vector<ShadowVerdict>& shadows) {
-  out.push_back('[');
+void putShadows(JsonPen& pen, const std::vector<ShadowVerdict>& shadows) {
+  pen.put('[');
   for (std::size_t i = 0; i < std::min(shadows.size(), limits::kAuditShadowsMax); ++i) {
-    if (i > 0) out.push_back(',');
-    Members shadow(out);
+    if (i > 0) pen.put(',');
+    Members shadow(pen);
     shadow.text("\"filter\":", shadows[i].filter);
     shadow.text("\"reason\":", reasonCode(shadows[i].reason));
     shadow.text("\"rule\":", shadows[i].rule);
     shadow.close();
   }
-  out.push_back(']');
+  pen.put(']');
 }
 
 using Tags = std::vector<std::pair<std::string_view, std::string_view>>;
@@ -142,35 +131,36 @@ bool isSetAgain(const Tags& tags, std::size_t index) {
       [&](const auto& later) { return equalsIgnoreCase(later.first, tags[index].first); });
 }
 
-void appendTags(std::string& out, const Tags& tags) {
-  out.push_back('{');
+void putTags(JsonPen& pen, const Tags& tags) {
+  pen.put('{');
   std::size_t written = 0;
   for (std::size_t i = 0; i < tags.size() && written < limits::kTagCountMax; ++i) {
     if (isSetAgain(tags, i)) continue;
-    if (written++ > 0) out.push_back(',');
-    appendShown(out, cutText(tags[i].first, limits::kFactBytesMax));
-    out.push_back(':');
-    appendShown(out, cutText(tags[i].second, limits::kFactBytesMax));
+    if (written++ > 0) pen.put(',');
+    putShown(pen, cutText(tags[i].first, limits::kFactBytesMax));
+    pen.put(':');
+    putShown(pen, cutText(tags[i].second, limits::kFactBytesMax));
   }
-  out.push_back('}');
+  pen.put('}');
 }
 
 }  // namespace
 
-void appendOperatorAct(std::string& out, const OperatorAct& act, WallTime when) {
-  Members line(out);
+void appendOperatorAct(Buffer& out, const OperatorAct& act, WallTime when) {
+  JsonPen pen(out.prepare(limits::kAuditLineBytesMax));
+  Members line(pen);
   line.key("\"who\":");
-  Members who(out);
+  Members who(pen);
   who.text("\"operator\":", act.who);
   who.close();
   line.key("\"what\":");
-  Members what(out);
+  Members what(pen);
   what.text("\"act\":", act.act);
   what.text("\"target\":", act.target);
   what.close();
   line.text("\"when\":", formatRfc3339(when));
   line.key("\"why\":");
-  Members why(out);
+  Members why(pen);
   why.text("\"detail\":", act.why, limits::kAuditActWhyBytesMax);
   why.close();
   line.text("\"request_id\":", act.request_id);
@@ -179,7 +169,8 @@ void appendOperatorAct(std::string& out, const OperatorAct& act, WallTime when) 
   line.text("\"outcome\":", act.outcome);
   line.text("\"policy\":", act.policy);
   line.close();
-  out.push_back('\n');
+  pen.put('\n');
+  out.commit(pen.size());
 }
 
 AuditRecord auditRecordOf(const Exchange& exchange) {
@@ -240,43 +231,47 @@ AuditFormat::AuditFormat(const std::vector<std::string>& fields) {
   }
 }
 
-void AuditFormat::append(std::string& out, const AuditRecord& record) {
-  out.push_back('{');
+void AuditFormat::append(Buffer& out, const AuditRecord& record) {
+  JsonPen pen(out.prepare(limits::kAuditLineBytesMax));
+  pen.put('{');
   for (const Lead lead : leads_) {
     switch (lead) {
       case Lead::kWho:
-        appendWho(out, record);
+        putWho(pen, record);
         break;
       case Lead::kWhat:
-        appendWhat(out, record);
+        putWhat(pen, record);
         break;
       case Lead::kWhen:
-        out.append("\"when\":\"").append(time_.format(record.when)).append("\"");
+        pen.put("\"when\":\"");
+        pen.put(time_.format(record.when));
+        pen.put('"');
         break;
       case Lead::kWhy:
-        appendWhy(out, record);
+        putWhy(pen, record);
         break;
       case Lead::kRequestId:
-        out.append("\"request_id\":");
-        appendShown(out, cutText(record.request_id, limits::kFactBytesMax));
+        pen.put("\"request_id\":");
+        putShown(pen, cutText(record.request_id, limits::kFactBytesMax));
         break;
     }
-    out.push_back(',');
+    pen.put(',');
   }
-  appendRest(out, record);
-  out.append("}\n");
+  putRest(pen, record);
+  pen.put("}\n");
+  out.commit(pen.size());
 }
 
-void AuditFormat::appendWho(std::string& out, const AuditRecord& record) {
-  out.append("\"who\":");
-  Members who(out);
+void AuditFormat::putWho(JsonPen& pen, const AuditRecord& record) {
+  pen.put("\"who\":");
+  Members who(pen);
   if (record.address) {
     who.key("\"address\":");
-    appendAddress(out, *record.address);
+    putAddress(pen, *record.address);
   }
   if (record.peer && record.peer != record.address) {
     who.key("\"peer\":");
-    appendAddress(out, *record.peer);
+    putAddress(pen, *record.peer);
   }
   who.text("\"principal\":", record.principal);
   who.text("\"channel\":", record.channel);
@@ -285,9 +280,9 @@ void AuditFormat::appendWho(std::string& out, const AuditRecord& record) {
   who.close();
 }
 
-void AuditFormat::appendWhat(std::string& out, const AuditRecord& record) {
-  out.append("\"what\":");
-  Members what(out);
+void AuditFormat::putWhat(JsonPen& pen, const AuditRecord& record) {
+  pen.put("\"what\":");
+  Members what(pen);
   what.text("\"method\":", record.method, limits::kMethodBytesMax);
   what.text("\"path\":", shownPath(record.path, scratch_), limits::kAuditPathBytesMax);
   what.text("\"route\":", record.route);
@@ -297,22 +292,22 @@ void AuditFormat::appendWhat(std::string& out, const AuditRecord& record) {
   what.close();
 }
 
-void AuditFormat::appendWhy(std::string& out, const AuditRecord& record) {
-  out.append("\"why\":");
-  Members why(out);
+void AuditFormat::putWhy(JsonPen& pen, const AuditRecord& record) {
+  pen.put("\"why\":");
+  Members why(pen);
   why.text("\"filter\":", record.filter);
   why.text("\"rule\":", record.rule);
   why.text("\"detail\":", record.detail, limits::kAuditDetailBytesMax);
   if (record.shadows != nullptr && !record.shadows->empty()) {
     why.key("\"shadows\":");
-    appendShadows(out, *record.shadows);
+    putShadows(pen, *record.shadows);
   }
   why.close();
 }
 
-void AuditFormat::appendWebSocket(std::string& out, const WebSocketReport& socket) {
+void AuditFormat::putWebSocket(JsonPen& pen, const WebSocketReport& socket) {
   constexpr std::array<std::string_view, 4> kEnders = {"", "client", "upstream", "edgehold"};
-  Members members(out);
+  Members members(pen);
   if (socket.is_inspected) {
     members.number("\"messages_in\":", socket.messages_in);
     members.number("\"messages_out\":", socket.messages_out);
@@ -323,9 +318,9 @@ void AuditFormat::appendWebSocket(std::string& out, const WebSocketReport& socke
   members.close();
 }
 
-void AuditFormat::appendMessage(std::string& out, const MessageFacts& message) {
+void AuditFormat::putMessage(JsonPen& pen, const MessageFacts& message) {
   const bool is_request = message.direction == MessageFacts::Direction::kToUpstream;
-  Members members(out);
+  Members members(pen);
   members.text("\"socket\":", message.socket_id);
   members.number("\"number\":", message.number);
   members.text("\"direction\":", is_request ? "to_upstream" : "to_client");
@@ -335,8 +330,8 @@ void AuditFormat::appendMessage(std::string& out, const MessageFacts& message) {
 
 // The closed list that is always there, whatever leads. decision and reason are among it, so that a
 // record without `why` still tells what became of the exchange.
-void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
-  Members rest(out, Members::Inside{});
+void AuditFormat::putRest(JsonPen& pen, const AuditRecord& record) {
+  Members rest(pen, Members::Inside{});
   rest.text("\"decision\":", record.decision);
   rest.text("\"reason\":", record.reason);
   rest.text("\"approval_id\":", record.approval_id);
@@ -362,15 +357,15 @@ void AuditFormat::appendRest(std::string& out, const AuditRecord& record) {
   }
   if (record.tags != nullptr && !record.tags->empty()) {
     rest.key("\"tags\":");
-    appendTags(out, *record.tags);
+    putTags(pen, *record.tags);
   }
   if (record.websocket) {
     rest.key("\"websocket\":");
-    appendWebSocket(out, *record.websocket);
+    putWebSocket(pen, *record.websocket);
   }
   if (record.message) {
     rest.key("\"message\":");
-    appendMessage(out, *record.message);
+    putMessage(pen, *record.message);
   }
   rest.text("\"trace_id\":", record.trace_id);
 }

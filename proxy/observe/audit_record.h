@@ -9,8 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/base/bytes.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/ip.h"
+#include "proxy/base/json_pen.h"
 #include "proxy/base/reason.h"
 #include "proxy/exchange/decision.h"
 #include "proxy/exchange/event_stream_report.h"
@@ -79,7 +81,7 @@ struct OperatorAct {
 };
 
 // Appends one line with its line feed: at most limits::kAuditLineBytesMax.
-void appendOperatorAct(std::string& out, const OperatorAct& act, WallTime when);
+void appendOperatorAct(Buffer& out, const OperatorAct& act, WallTime when);
 
 // The record of an exchange whose decision stands. Valid while the exchange is.
 AuditRecord auditRecordOf(const Exchange& exchange);
@@ -92,17 +94,17 @@ class AuditFormat {
   explicit AuditFormat(const std::vector<std::string>& fields);
 
   // Appends one line with its line feed: at most limits::kAuditLineBytesMax.
-  void append(std::string& out, const AuditRecord& record);
+  void append(Buffer& out, const AuditRecord& record);
 
  private:
   enum class Lead : std::uint8_t { kWho, kWhat, kWhen, kWhy, kRequestId };
 
-  void appendWho(std::string& out, const AuditRecord& record);
-  void appendWhat(std::string& out, const AuditRecord& record);
-  static void appendWhy(std::string& out, const AuditRecord& record);
-  static void appendWebSocket(std::string& out, const WebSocketReport& socket);
-  static void appendMessage(std::string& out, const MessageFacts& message);
-  static void appendRest(std::string& out, const AuditRecord& record);
+  void putWho(JsonPen& pen, const AuditRecord& record);
+  void putWhat(JsonPen& pen, const AuditRecord& record);
+  static void putWhy(JsonPen& pen, const AuditRecord& record);
+  static void putWebSocket(JsonPen& pen, const WebSocketReport& socket);
+  static void putMessage(JsonPen& pen, const MessageFacts& message);
+  static void putRest(JsonPen& pen, const AuditRecord& record);
 
   std::vector<Lead> leads_;
   Rfc3339Cache time_;

@@ -84,6 +84,7 @@ bool isTokenLike(std::string_view text) {
 }
 
 std::string_view shownPath(std::string_view path, std::string& scratch) {
+  if (path.size() < kTokenRunBytes) return path;
   const auto forEachSegment = [&](auto visit) {
     std::size_t begin = 0;
     while (begin < path.size()) {

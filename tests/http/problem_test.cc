@@ -47,9 +47,9 @@ TEST(Problem, EscapesEveryByteThatJsonCannotHold) {
     const std::string_view member = "\"request_id\":";
     return std::string(body.substr(body.find(member) + member.size()));
   };
-  EXPECT_EQ(requestId("a\"b\\c\n\x01"), "\"a\\\"b\\\\c\\u000a\\u0001\"}");
+  EXPECT_EQ(requestId("a\"b\\c\n\x01"), "\"a\\\"b\\\\c\\n\\u0001\"}");
   EXPECT_EQ(requestId("\xc3\xa9"), "\"\xc3\xa9\"}");
-  EXPECT_EQ(requestId("a\xff"), "\"a\\ufffd\"}");
+  EXPECT_EQ(requestId("a\xff"), "\"a\xEF\xBF\xBD\"}");
 }
 
 TEST(Problem, HasRoomForTheWorstText) {

@@ -59,9 +59,15 @@ void fill(Exchange& exchange, const Route& route) {
 }
 
 std::string lineOf(const AuditRecord& record, const std::vector<std::string>& fields = {}) {
-  std::string line;
+  Buffer line;
   AuditFormat(fields).append(line, record);
-  return line;
+  return std::string(line.view());
+}
+
+std::string lineOf(const OperatorAct& act, WallTime when) {
+  Buffer line;
+  appendOperatorAct(line, act, when);
+  return std::string(line.view());
 }
 
 TEST(AuditRecord, SaysAllThatIsKnownInOneLine) {
@@ -348,17 +354,15 @@ TEST_F(AuditLogTest, AllocatesNothingInASteadyState) {
 }
 
 TEST(OperatorAct, SaysWhoDidWhatAndWhy) {
-  std::string line;
-  appendOperatorAct(line,
-                    {.who = "uid:0 (root)",
-                     .act = "policy.reload",
-                     .target = "beef",
-                     .outcome = "refused",
-                     .why = "a \"filter\" less\nand more",
-                     .request_id = "r1",
-                     .policy = "cafe",
-                     .reason = Reason::kPolicyRefused},
-                    WallTime(std::chrono::milliseconds(1'700'000'000'123)));
+  const std::string line = lineOf({.who = "uid:0 (root)",
+                                   .act = "policy.reload",
+                                   .target = "beef",
+                                   .outcome = "refused",
+                                   .why = "a \"filter\" less\nand more",
+                                   .request_id = "r1",
+                                   .policy = "cafe",
+                                   .reason = Reason::kPolicyRefused},
+                                  WallTime(std::chrono::milliseconds(1'700'000'000'123)));
   const Json::Value tree = parseJsonTree(line).value_or(Json::Value());
   EXPECT_EQ(stringMember(*anyMember(tree, "who"), "operator"), "uid:0 (root)");
   EXPECT_EQ(stringMember(*anyMember(tree, "what"), "act"), "policy.reload");
@@ -375,16 +379,14 @@ TEST(OperatorAct, SaysWhoDidWhatAndWhy) {
 
 TEST(OperatorAct, IsBoundedWhateverIsSaid) {
   const std::string long_text(limits::kAuditLineBytesMax, '\x01');
-  std::string line;
-  appendOperatorAct(line,
-                    {.who = long_text,
-                     .act = long_text,
-                     .target = long_text,
-                     .outcome = long_text,
-                     .why = long_text,
-                     .request_id = long_text,
-                     .policy = long_text},
-                    WallTime());
+  const std::string line = lineOf({.who = long_text,
+                                   .act = long_text,
+                                   .target = long_text,
+                                   .outcome = long_text,
+                                   .why = long_text,
+                                   .request_id = long_text,
+                                   .policy = long_text},
+                                  WallTime());
   EXPECT_LE(line.size(), limits::kAuditLineBytesMax);
   EXPECT_TRUE(parseJsonTree(line));
 }

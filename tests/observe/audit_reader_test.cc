@@ -31,9 +31,9 @@ std::string line(const char* request_id, const char* when = "2026-11-21T11:00:00
   record.reason = "held";
   record.request_id = request_id;
   record.when = *parseRfc3339(when);
-  std::string text;
-  AuditFormat({}).append(text, record);
-  return text;
+  Buffer line;
+  AuditFormat({}).append(line, record);
+  return std::string(line.view());
 }
 
 struct Reading {
