@@ -14,6 +14,7 @@ if(EDGEHOLD_SANITIZE)
   target_compile_options(edgehold_flags INTERFACE -fsanitize=${EDGEHOLD_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(edgehold_flags INTERFACE -fsanitize=${EDGEHOLD_SANITIZE})
+  target_compile_definitions(edgehold_flags INTERFACE EDGEHOLD_SANITIZED)
 endif()
 if(EDGEHOLD_HARDEN)
   target_compile_options(edgehold_flags INTERFACE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS

@@ -24,6 +24,9 @@ std::string_view cutAtCharacter(std::string_view text, std::size_t bytes_max) {
 
 }  // namespace
 
+// Not in the class: `Exchange()` would fill the arena with zeros before it makes the rest.
+Exchange::Exchange() = default;
+
 const Result<JsonDocument>& Exchange::json(JsonPool& pool) {
   CHECK(is_body_complete);
   if (!json_.has_value()) json_.emplace(pool.parse(body.view()));

@@ -85,7 +85,7 @@ struct RateReport {
 
 class Exchange {
  public:
-  Exchange() = default;
+  Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 

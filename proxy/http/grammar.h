@@ -66,17 +66,27 @@ constexpr bool isControl(char c) {
   return (byte < 0x20 && byte != '\t') || byte == 0x7f;
 }
 
+#ifdef __SSE2__
+// Which of 16 bytes are control bytes other than HTAB, one bit for each.
+inline unsigned controlBits(__m128i bytes) {
+  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+  const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del)));
+}
+#endif
+
 // The first byte that may not stand in a field value (a control byte other than HTAB), or `end`.
 inline const char* findControl(const char* at, const char* end) {
 #ifdef __SSE2__
   for (; end - at >= 16; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
-    const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
-    const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
-    const __m128i bad = _mm_or_si128(_mm_andnot_si128(tab, low), del);
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad));
-    if (mask != 0) return at + std::countr_zero(mask);
+    const auto bits = controlBits(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+    if (bits != 0) return at + std::countr_zero(bits);
+  }
+  if (end - at >= 8) {
+    const auto bits = controlBits(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(at))) & 0xff;
+    if (bits != 0) return at + std::countr_zero(bits);
+    at += 8;
   }
 #endif
   while (at < end && !isControl(*at)) ++at;

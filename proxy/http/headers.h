@@ -62,6 +62,9 @@ class Headers {
  public:
   using const_iterator = std::vector<Header>::const_iterator;
 
+  // Most messages have no more, together with what the proxy adds.
+  static constexpr std::size_t kUsual = 16;
+
   const_iterator begin() const { return fields_.begin(); }
   const_iterator end() const { return fields_.end(); }
   std::size_t size() const { return fields_.size(); }

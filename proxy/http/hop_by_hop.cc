@@ -64,11 +64,12 @@ std::vector<std::string_view> namedFields(const Headers& headers) {
 
 void stripHopByHop(Headers& headers) {
   const std::vector<std::string_view> names = namedFields(headers);
+  headers.removeIf(isHopByHop);
+  if (names.empty()) return;
   headers.removeIf([&names](const Header& field) {
-    return isHopByHop(field) ||
-           std::any_of(names.begin(), names.end(), [&field](std::string_view name) {
-             return equalsIgnoreCase(field.name, name);
-           });
+    return std::any_of(names.begin(), names.end(), [&field](std::string_view name) {
+      return equalsIgnoreCase(field.name, name);
+    });
   });
 }
 

@@ -17,7 +17,6 @@
 namespace edgehold {
 namespace {
 
-constexpr std::size_t kUsualFields = 16;
 constexpr std::size_t kVersionBytes = 8;  // "HTTP/1.1"
 // The longest request line that can be valid: until it is passed, an unfinished one may wait.
 constexpr std::size_t kRequestLineBytesMax =
@@ -114,7 +113,7 @@ Result<std::size_t> Http1RequestParser::parseLines(ByteView bytes) {
       resume_.leave(bytes, 0);
       return std::size_t{0};
     }
-    head_.headers.reserve(kUsualFields);  // not before: an idle connection owns none
+    head_.headers.reserve(Headers::kUsual);  // not before: an idle connection owns none
   }
   TRY_ASSIGN(const std::optional<std::size_t> length,
              parseFields(bytes, at, head_.headers,
@@ -217,7 +216,7 @@ Result<std::size_t> Http1ResponseParser::parseLines(ByteView bytes) {
       resume_.leave(bytes, 0);
       return std::size_t{0};
     }
-    head_.headers.reserve(kUsualFields);  // not before: an idle connection owns none
+    head_.headers.reserve(Headers::kUsual);  // not before: an idle connection owns none
   }
   TRY_ASSIGN(const std::optional<std::size_t> length,
              parseFields(bytes, at, head_.headers,

@@ -16,13 +16,6 @@
 namespace edgehold {
 namespace {
 
-// RFC 7541 7.1.3: many clients share one table here, none may find another's secrets by size.
-Http2Indexing indexingOf(HeaderId id) {
-  const bool is_secret = id == HeaderId::kAuthorization || id == HeaderId::kCookie ||
-                         id == HeaderId::kProxyAuthorization;
-  return is_secret ? Http2Indexing::kNever : Http2Indexing::kAllowed;
-}
-
 // What has another form here, or none.
 bool isReplaced(HeaderId id) {
   switch (id) {
@@ -119,7 +112,7 @@ void Http2ClientCodec::submitHead(Stream& stream, const RequestHead& head) {
   fields.push_back(makeHttp2Field(":path", head.target.text));
   for (const Header& field : head.headers) {
     if (isReplaced(field.id)) continue;
-    fields.push_back(makeHttp2Field(field.name, field.value, indexingOf(field.id)));
+    fields.push_back(makeHttp2Field(field));
   }
   std::string length;
   if (stream.has_request_length) {

@@ -187,7 +187,7 @@ Result<RequestHead> Http2RequestHead::finish(bool has_content) {
   TRY_ASSIGN(head.authority, authority());
   TRY_ASSIGN(head.body, contentLength(has_content));
   head.expects_continue = framing_.expectsContinue() && head.body.hasBody();
-  head.headers.reserve(fields_.size() + 1);
+  head.headers.reserve(std::max(fields_.size() + 1, Headers::kUsual));
   head.headers.add(Header{text(host_name), head.authority, HeaderId::kHost});
   fields_.appendTo(head.headers);
   head.block = fields_.bytes();

@@ -70,7 +70,7 @@ Result<ResponseHead> Http2ResponseHead::finish(bool is_end) {
     // The stream's own end is one that can be trusted.
     head.body = is_end ? BodyLength::known(0) : BodyLength::chunked();
   }
-  head.headers.reserve(fields_.size());
+  head.headers.reserve(std::max(fields_.size(), Headers::kUsual));
   fields_.appendTo(head.headers);
   head.block = fields_.bytes();
   return head;

@@ -61,7 +61,7 @@ void Http2ServerCodec::submitHead(Stream& stream, const ResponseHead& head, bool
       case HeaderId::kUpgrade:
         continue;
       default:
-        fields.push_back(makeHttp2Field(field.name, field.value));
+        fields.push_back(makeHttp2Field(field));
     }
   }
   std::string length;

@@ -8,12 +8,13 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "proxy/base/recycled.h"
 #include "proxy/http/http2_server_codec.h"
 #include "proxy/http/http2_session.h"
 
 namespace edgehold {
 
-struct Http2ServerCodec::Stream : Http2Outgoing {
+struct Http2ServerCodec::Stream final : Http2Outgoing, Recycled<Http2ServerCodec::Stream> {
   enum class Input : std::uint8_t {
     kHead,
     kBody,   // delivers content, as far as credit goes

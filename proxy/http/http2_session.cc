@@ -33,6 +33,17 @@ ssize_t readContent(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t r
   return static_cast<ssize_t>(bytes);
 }
 
+// RFC 7541 7.1.3: many clients share one table of an upstream's, and none may find another's
+// secrets by size.
+bool isSecret(HeaderId id) {
+  return id == HeaderId::kAuthorization || id == HeaderId::kCookie ||
+         id == HeaderId::kProxyAuthorization;
+}
+
+// Never the same twice: it would drive out of the table what comes again, and nghttp2 looks through
+// all entries of one name.
+bool isUnique(HeaderId id) { return id == HeaderId::kXRequestId || id == HeaderId::kTraceparent; }
+
 }  // namespace
 
 nghttp2_data_provider http2Provider(Http2Outgoing& outgoing) {
@@ -72,13 +83,17 @@ nghttp2_option* makeHttp2Option() {
   return option;
 }
 
-nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value, Http2Indexing indexing) {
+nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value) {
   const auto bytesOf = [](std::string_view text) {
     return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
   };
-  const bool is_never = indexing == Http2Indexing::kNever;
-  return {bytesOf(name), bytesOf(value), name.size(), value.size(),
-          static_cast<std::uint8_t>(is_never ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)};
+  return {bytesOf(name), bytesOf(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+nghttp2_nv makeHttp2Field(const Header& field) {
+  nghttp2_nv made = makeHttp2Field(field.name, field.value);
+  if (isSecret(field.id) || isUnique(field.id)) made.flags = NGHTTP2_NV_FLAG_NO_INDEX;
+  return made;
 }
 
 }  // namespace edgehold

@@ -11,6 +11,7 @@
 
 #include "proxy/base/bytes.h"
 #include "proxy/base/log.h"
+#include "proxy/http/headers.h"
 
 namespace edgehold {
 
@@ -50,10 +51,10 @@ const nghttp2_session_callbacks* makeHttp2Callbacks() {
 // What both sides ask of nghttp2: windows, heads and floods are the codecs' own affair.
 nghttp2_option* makeHttp2Option();
 
-enum class Http2Indexing : std::uint8_t { kAllowed, kNever };  // RFC 7541 7.1.3
 // nghttp2 copies both, and turns the name into lower case.
-nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value,
-                          Http2Indexing indexing = Http2Indexing::kAllowed);
+nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value);
+// The same, kept out of the peer's table where it must not or need not be there.
+nghttp2_nv makeHttp2Field(const Header& field);
 
 inline ByteView http2View(const std::uint8_t* bytes, std::size_t count) {
   return {reinterpret_cast<const char*>(bytes), count};

@@ -7,13 +7,15 @@
 #include <cstdint>
 #include <optional>
 
+#include "proxy/base/recycled.h"
 #include "proxy/server/client_connection.h"
 #include "proxy/server/exchange_driver.h"
 
 namespace edgehold {
 
 // Tells the driver's answers which stream they belong to.
-class ClientConnection::Stream final : public ExchangeDriver::Client {
+class ClientConnection::Stream final : public ExchangeDriver::Client,
+                                       public Recycled<ClientConnection::Stream> {
  public:
   Stream(ClientConnection& connection, StreamId id)
       : connection_(connection), id_(id), driver_(connection.station_) {}

@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/base/recycled.h"
 #include "proxy/upstream/http2_connections.h"
 #include "proxy/upstream/upstream_connection.h"
 
 namespace edgehold {
 
 // Whatever an idle connection says ends it: the peer closed, or spoke out of turn.
-class UpstreamPool::IdleSlot final : public UpstreamStream::User, public Mortal {
+class UpstreamPool::IdleSlot final : public UpstreamStream::User,
+                                     public Mortal,
+                                     public Recycled<UpstreamPool::IdleSlot> {
  public:
   IdleSlot(UpstreamPool& pool, std::unique_ptr<UpstreamStream> connection)
       : pool_(pool), connection_(std::move(connection)) {
