@@ -77,7 +77,7 @@ inline constexpr std::size_t kTlsSilentBytesEarned = 1024;  // by each byte of c
 // who is connected does not wait for who connects.
 inline constexpr std::size_t kHandshakesDefault = 8192;
 inline constexpr std::size_t kHandshakesPerAddressDefault = 1024;
-inline constexpr unsigned kHandshakeStepsPerTurn = 4;
+inline constexpr unsigned kHandshakeStepsPerTurn = 2;
 // Connections that were asked to make room and have not gone yet.
 inline constexpr std::size_t kConnectionsSheddingMax = 64;
 inline constexpr std::size_t kShedCandidatesMax = 32;  // looked at to find one

@@ -3,11 +3,12 @@
 """What an honest client notices of a flood on other connections: its p99 during each, beside the
 quiet one.
 
-  attack.py [--binary FILE] [--seconds S] [--rate R] [--attackers N] [--realtime] [--json FILE]
-            [--gate] [NAME...]
+  attack.py [--binary FILE] [--seconds S] [--rounds N] [--rate R] [--attackers N] [--realtime]
+            [--json FILE] [--gate] [NAME...]
 
-The honest client asks R times a second over kept HTTP/2 and HTTP/1.1 connections, at moments fixed
-beforehand: a latency counts from when its request was due. The proxy has core 0, everybody else
+N times in turn nobody attacks for S seconds, then somebody does: what else the machine does is in
+both. The honest client asks R times a second over kept HTTP/2 and HTTP/1.1 connections, at moments
+fixed beforehand: a latency counts from when its request was due. The proxy has core 0, everybody else
 core 1, where attackers run at the lowest priority, so that they slow the proxy and not the clock. An
 attacker that is cut off connects again at once. --realtime (root) puts the proxy, the client and the
 upstream before whatever else the machine does, attackers not. --gate exits 3 if a p99 is more than twice the quiet
@@ -35,6 +36,7 @@ from http2_wire import (CONTINUATION, END_HEADERS, END_STREAM, HEADERS, PREFACE,
 
 PROXY_CORE, LOAD_CORE = 0, 1
 RATIO_MAX = 2.0
+WARM_UP = 0.5  # seconds
 GET = block(request(authority="agent.example"))
 
 
@@ -211,13 +213,14 @@ def show(name, values, quiet=None):
 
 
 def measure(options, proxy, name):
+    """The latencies of one slice; no name: nobody attacks."""
     clients = [Http1(proxy.port), Http2(proxy.port)]
     attackers = [multiprocessing.Process(target=attack, args=(name, proxy.port, options.realtime),
                                          daemon=True)
                  for _ in range(options.attackers if name else 0)]
     for process in attackers:
         process.start()
-    latencies(clients, options.rate, 0.5)
+    latencies(clients, options.rate, WARM_UP)
     found = latencies(clients, options.rate, options.seconds)
     for process in attackers:
         process.terminate()
@@ -228,7 +231,8 @@ def measure(options, proxy, name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--binary", default=str(ROOT / "build/release/edgehold"))
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--attackers", type=int, default=2)
     parser.add_argument("--realtime", action="store_true")
@@ -252,10 +256,15 @@ def main():
         print("%-14s %8s %8s %8s %s" % ("us", "p50", "p99", "max", "p99 to quiet"))
         for name in options.names:
             before = proxy.metrics()
-            quiet = show("quiet", measure(options, proxy, None))
-            used = processor_seconds(proxy.process.pid)
-            noisy = show(name, measure(options, proxy, name), quiet)
-            used = (processor_seconds(proxy.process.pid) - used) / (options.seconds + 0.5)
+            calm, flooded, used = [], [], 0.0
+            for _ in range(options.rounds):
+                calm += measure(options, proxy, None)
+                used -= processor_seconds(proxy.process.pid)
+                flooded += measure(options, proxy, name)
+                used += processor_seconds(proxy.process.pid)
+            used /= options.rounds * (options.seconds + WARM_UP)
+            quiet = show("quiet", calm)
+            noisy = show(name, flooded, quiet)
             after = proxy.metrics()
             cut = {k: after[k] - before[k] for k in after
                    if "abuse" in k and after[k] > before.get(k, 0)}
