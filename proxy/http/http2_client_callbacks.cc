@@ -50,15 +50,16 @@ int Http2ClientCodec::Callbacks::onFrame(nghttp2_session*, const nghttp2_frame* 
   return self.is_failing_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }
 
-int Http2ClientCodec::Callbacks::onContent(nghttp2_session* session, std::uint8_t, std::int32_t id,
-                                           const std::uint8_t* bytes, std::size_t count,
-                                           void* user) {
+int Http2ClientCodec::Callbacks::onContent(nghttp2_session* session, std::uint8_t flags,
+                                           std::int32_t id, const std::uint8_t* bytes,
+                                           std::size_t count, void* user) {
   Http2ClientCodec& self = *static_cast<Http2ClientCodec*>(user);
   // Each stream has a window of its own to stop it by; this one is for all.
   nghttp2_session_consume_connection(session, count);
   self.budget_.earnContent();
+  const bool is_last = (flags & NGHTTP2_FLAG_END_STREAM) != 0 && self.borders_.left() == 0;
   if (Stream* const stream = self.find(static_cast<StreamId>(id))) {
-    self.onContent(*stream, http2View(bytes, count));
+    self.onContent(*stream, http2View(bytes, count), is_last);
   }
   return self.is_failing_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
 }

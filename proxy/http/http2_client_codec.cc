@@ -245,11 +245,23 @@ void Http2ClientCodec::onHead(Stream& stream, ResponseHead&& head, bool is_end) 
   }
   if (is_end && stream.declared_left > 0) return fault(stream, "content is missing");
   stream.input = Stream::Input::kBody;
+  const bool has_no_content =
+      stream.forbids_content || (stream.has_declared && stream.declared_left == 0);
+  if (has_no_content && !is_end) return keepHead(stream, std::move(head));
   events_.onResponseHead(stream.id, std::move(head));
   if (is_end) onInputEnd(stream);
 }
 
-void Http2ClientCodec::onContent(Stream& stream, ByteView content) {
+// A reader of HTTP/1 would have all of it at once, and content may still come that makes it
+// malformed (RFC 9113 8.1.1).
+void Http2ClientCodec::keepHead(Stream& stream, ResponseHead&& head) {
+  stream.kept = std::make_unique<Stream::KeptHead>();
+  stream.kept->head = std::move(head);
+  stream.kept->head.keepIn(stream.kept->arena);
+}
+
+// `is_last`: the stream ends with it.
+void Http2ClientCodec::onContent(Stream& stream, ByteView content, bool is_last) {
   if (!stream.isLive()) return;
   if (stream.input == Stream::Input::kHead) return fault(stream, "content before the head");
   if (stream.forbids_content) return fault(stream, "content where none may be");
@@ -258,9 +270,11 @@ void Http2ClientCodec::onContent(Stream& stream, ByteView content) {
   }
   stream.declared_left -= stream.has_declared ? content.size() : 0;
   if (stream.is_paused || !stream.held.empty()) return stream.held.append(content);
-  nghttp2_session_consume_stream(session_.get(), static_cast<std::int32_t>(stream.id),
-                                 content.size());
-  events_.onResponseBody(stream.id, content);
+  const std::size_t ready = content.size() - (is_last ? 0 : stream.doubtfulBytes());
+  if (ready < content.size()) stream.held.append(content.substr(ready));
+  if (ready == 0) return;
+  nghttp2_session_consume_stream(session_.get(), static_cast<std::int32_t>(stream.id), ready);
+  events_.onResponseBody(stream.id, content.substr(0, ready));
 }
 
 void Http2ClientCodec::onInputEnd(Stream& stream) {
@@ -278,10 +292,12 @@ void Http2ClientCodec::pause(StreamId id, bool is_paused) {
 void Http2ClientCodec::deliver(StreamId id) {
   Stream* stream = find(id);
   if (stream == nullptr || stream->input != Stream::Input::kBody || stream->is_paused) return;
-  if (!stream->held.empty()) {
+  if (stream->held.size() > stream->doubtfulBytes()) {
     const Buffer held = std::exchange(stream->held, Buffer());
-    nghttp2_session_consume_stream(session_.get(), static_cast<std::int32_t>(id), held.size());
-    events_.onResponseBody(id, held.view());
+    const std::size_t ready = held.size() - stream->doubtfulBytes();
+    if (ready < held.size()) stream->held.append(held.view().substr(ready));
+    nghttp2_session_consume_stream(session_.get(), static_cast<std::int32_t>(id), ready);
+    events_.onResponseBody(id, held.view().substr(0, ready));
     stream = find(id);  // the owner may have cancelled it
   }
   const bool is_whole = stream != nullptr && stream->has_ended && stream->isLive();
@@ -291,6 +307,10 @@ void Http2ClientCodec::deliver(StreamId id) {
 // The upstream has its mind made up: what is left of the request is not sent (RFC 9113 8.1).
 void Http2ClientCodec::endInput(Stream& stream) {
   const StreamId id = stream.id;
+  if (const auto kept = std::move(stream.kept)) {
+    events_.onResponseHead(id, std::move(kept->head));
+    if (find(id) != &stream || !stream.isLive()) return;  // the owner has cancelled it
+  }
   stream.input = Stream::Input::kWhole;
   budget_.earnAnswer();
   if (!stream.is_sent) reset(id, NGHTTP2_NO_ERROR);
@@ -327,6 +347,7 @@ void Http2ClientCodec::refuse(Stream& stream, const char* why) {
 void Http2ClientCodec::failStream(Stream& stream, Error error) {
   if (!stream.isLive()) return;
   stream.input = Stream::Input::kDeaf;
+  stream.kept = nullptr;
   stream.held.release();
   events_.onResponseError(stream.id, std::move(error));
 }
@@ -335,6 +356,7 @@ void Http2ClientCodec::cancel(StreamId id) {
   Stream* const stream = find(id);
   if (stream == nullptr || !stream->isLive()) return;
   stream->input = Stream::Input::kDeaf;
+  stream->kept = nullptr;
   stream->held.release();
   if (stream->is_closed) return forget(id);
   reset(id, NGHTTP2_CANCEL);

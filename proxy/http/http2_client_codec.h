@@ -89,7 +89,8 @@ class Http2ClientCodec final : public ClientCodec {
   void onBlockEnd(Stream& stream, bool is_end);
   void onHead(Stream& stream, ResponseHead&& head, bool is_end);
   void onInterim(Stream& stream, bool is_end);
-  void onContent(Stream& stream, ByteView content);
+  void keepHead(Stream& stream, ResponseHead&& head);
+  void onContent(Stream& stream, ByteView content, bool is_last);
   void onInputEnd(Stream& stream);
   void onClosed(Stream& stream, std::uint32_t code);
   void endInput(Stream& stream);

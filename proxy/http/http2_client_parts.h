@@ -5,9 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include <nghttp2/nghttp2.h>
 
+#include "proxy/base/arena.h"
 #include "proxy/http/http2_client_codec.h"
 #include "proxy/http/http2_session.h"
 
@@ -20,8 +22,13 @@ struct Http2ClientCodec::Stream : Http2Outgoing {
     kWhole,  // the owner has seen the end
     kDeaf,   // whatever comes is dropped
   };
+  struct KeptHead {
+    Arena arena;
+    ResponseHead head;
+  };
   StreamId id = kNoStream;
   Input input = Input::kHead;
+  std::unique_ptr<KeptHead> kept;   // of a response without content, until its stream ends
   Buffer held;                      // content that came during a pause, bounded by the window
   std::uint64_t request_left = 0;   // of a request with a declared length
   std::uint64_t declared_left = 0;  // of a response with Content-Length
@@ -36,6 +43,11 @@ struct Http2ClientCodec::Stream : Http2Outgoing {
   bool is_unsent = false;  // nghttp2 would not send it any more
 
   bool isLive() const { return input == Input::kHead || input == Input::kBody; }
+  // The last byte of a declared length waits for the end of the stream: with more behind it the
+  // response is malformed (RFC 9113 8.1.1), and must not have looked whole.
+  std::size_t doubtfulBytes() const {
+    return has_declared && declared_left == 0 && !has_ended ? 1 : 0;
+  }
 };
 
 struct Http2ClientCodec::Callbacks {

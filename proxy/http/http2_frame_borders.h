@@ -37,6 +37,8 @@ class Http2FrameBorders {
   const Http2FrameHeader* begun() const { return has_begun_ ? &header_ : nullptr; }
   // The last that begun() showed. REQUIRES: no other header has come in part.
   const Http2FrameHeader& current() const { return header_; }
+  // Bytes of the frame's payload that have not come.
+  std::size_t left() const { return left_; }
 
  private:
   void takeHeaderByte(unsigned char byte);

@@ -67,6 +67,14 @@ class RecordingHttp2Client final : public Http2ClientCodec::Events {
   std::function<void(StreamId)> on_body;
 };
 
+// To a reader of HTTP/1, who takes the head's word for where it ends.
+bool looksWhole(const RecordingHttp2Client::Response& response) {
+  if (response.heads == 0) return false;
+  const bool has_all = response.body.kind == BodyLength::Kind::kKnown &&
+                       response.content.size() >= response.body.bytes;
+  return response.body.kind == BodyLength::Kind::kNone || has_all;
+}
+
 class Http2ClientCodecTest : public testing::Test {
  protected:
   // The upstream says `bytes`.
@@ -264,6 +272,10 @@ TEST_F(Http2ClientCodecTest, AnswersWithoutContentEndWhereTheyMust) {
 
 TEST_F(Http2ClientCodecTest, FailsAResponseThatIsMalformedAndNoOther) {
   const Http2Fields five = {{"content-length", "5"}};
+  const Http2Fields none = {{"content-length", "0"}};
+  const auto padded = [](const std::string& content) {
+    return http2Frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, "\x03" + content + "...");
+  };
   const struct {
     const char* why;
     std::string bytes;
@@ -286,6 +298,16 @@ TEST_F(Http2ClientCodecTest, FailsAResponseThatIsMalformedAndNoOther) {
       {"content where none may be", http2Status(1, "204") + http2Content(1, "a")},
       {"content where none may be", http2Status(1, "304") + http2Content(1, "a")},
       {"content where none may be", http2Status(1, "200") + http2Content(1, "a"), Method::kHead},
+      {"content where none may be", http2Status(1, "200", five) + http2Content(1, "five5"),
+       Method::kHead},
+      {"longer than declared", http2Status(1, "200", none) + http2Content(1, "a")},
+      {"longer than declared", http2Status(1, "200", five) + http2Content(1, "five5", false) +
+                                   http2Content(1, "", false) + http2Content(1, "6")},
+      {"longer than declared", http2Status(1, "200", five) + padded("five5") + padded("6")},
+      {"malformed trailers", http2Status(1, "204") + http2Headers(1, {{":status", "200"}})},
+      {"malformed trailers", http2Status(1, "200", five) + http2Content(1, "five5", false) +
+                                 http2Headers(1, {{"x", "a\nb"}})},
+      {"a head after the head", http2Status(1, "204") + http2Status(1, "200")},
       {"a head after the head", http2Status(1, "200") + http2Status(1, "200")},
       {"malformed trailers", http2Status(1, "200") + http2Status(1, "200", {}, true)},
       {"malformed trailers", http2Status(1, "200") + http2Headers(1, {{"x", "a\nb"}})},
@@ -317,11 +339,38 @@ TEST_F(Http2ClientCodecTest, FailsAResponseThatIsMalformedAndNoOther) {
       EXPECT_THAT(events.responses[1].error->message, HasSubstr(row.why));
       EXPECT_EQ(events.responses[1].ends, 1);
       EXPECT_FALSE(events.responses[1].is_whole);
+      EXPECT_FALSE(looksWhole(events.responses[1]));
       hears(http2Ok(3));
       EXPECT_TRUE(events.responses[3].is_whole) << "the others go on";
       EXPECT_TRUE(own.isReusable());
     }
   }
+}
+
+TEST_F(Http2ClientCodecTest, KeepsTheLastByteBackUntilItIsTheLast) {
+  settle();
+  ask();
+  hear(http2Status(1, "200", {{"content-length", "5"}}) + http2Content(1, "hello", false));
+  EXPECT_EQ(seen.responses[1].content, "hell");
+  codec.pause(1, true);
+  codec.pause(1, false);
+  codec.deliver(1);
+  EXPECT_EQ(seen.responses[1].content, "hell") << "a pause does not let it go";
+  hear(http2Content(1, ""));
+  EXPECT_EQ(seen.responses[1].content, "hello");
+  EXPECT_TRUE(seen.responses[1].is_whole);
+  EXPECT_TRUE(codec.isReusable());
+}
+
+TEST_F(Http2ClientCodecTest, ANoContentAnswerThatNeverEndsIsNone) {
+  settle();
+  ask();
+  hear(http2Status(1, "204"));
+  EXPECT_EQ(seen.responses[1].heads, 0);
+  hear(http2Frame(NGHTTP2_RST_STREAM, 0, 1, http2Number(NGHTTP2_NO_ERROR)));
+  ASSERT_TRUE(seen.responses[1].error.has_value());
+  EXPECT_EQ(seen.responses[1].error->reason, Reason::kUpstreamReset);
+  EXPECT_EQ(seen.responses[1].heads, 0);
 }
 
 TEST_F(Http2ClientCodecTest, TellsTheUpstreamThatItsResponseWasMalformed) {
