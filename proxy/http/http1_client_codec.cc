@@ -105,13 +105,10 @@ std::size_t Http1ClientCodec::readHead(ByteView bytes) {
   }
   if (*length == 0) return 0;
   ResponseHead& head = parser_.head();
+  if (head.status < 200 && !takeInformational(head)) return kAllConsumed;
   if (head.status < 200 && head.status != kSwitchingProtocols) {
-    if (takeInformational(parser_.framing())) return *length;
-    return kAllConsumed;
-  }
-  if (head.status == kSwitchingProtocols && !is_upgrade_wanted_) {
-    fault(Error{Reason::kUpstreamMalformed, "response: switches protocols unasked"});
-    return kAllConsumed;
+    parser_.reset();
+    return *length;
   }
   is_reusable_ = is_reusable_ && head.is_persistent;
   body_ = Http1BodyReader(takeContentLength(head), ChunkedDecoder::Trailers::kDropped);
@@ -123,19 +120,23 @@ std::size_t Http1ClientCodec::readHead(ByteView bytes) {
   return kAllConsumed;
 }
 
-// False if it cannot be skipped; the stream is then at its end.
-bool Http1ClientCodec::takeInformational(const Http1Framing& framing) {
-  // RFC 9110 8.6, RFC 9112 6.1: it never announces content, so what follows may be anything.
+// False if it may not be; the stream is then at its end.
+bool Http1ClientCodec::takeInformational(const ResponseHead& head) {
+  const auto refuse = [this](const char* why) {
+    fault(Error{Reason::kUpstreamMalformed, why});
+    return false;
+  };
+  // RFC 9110 8.6, RFC 9112 6.1: it never announces content, so what follows may be anything. Behind
+  // a 101 one reader would see a tunnel's first bytes, another a message.
+  const Http1Framing& framing = parser_.framing();
   if (framing.hasSeen(HeaderId::kContentLength) || framing.hasSeen(HeaderId::kTransferEncoding)) {
-    fault(Error{Reason::kUpstreamMalformed, "response: 1xx head with a length"});
-    return false;
+    return refuse("response: 1xx head with a length");
   }
-  if (++informational_ > limits::kInformationalResponsesMax) {
-    fault(Error{Reason::kUpstreamMalformed, "response: too many 1xx heads"});
-    return false;
+  if (head.status == kSwitchingProtocols) {
+    return is_upgrade_wanted_ || refuse("response: switches protocols unasked");
   }
-  parser_.reset();
-  return true;
+  return ++informational_ <= limits::kInformationalResponsesMax ||
+         refuse("response: too many 1xx heads");
 }
 
 // RFC 9112 6.3: how much content follows this head, and what `head` tells the owner of it.

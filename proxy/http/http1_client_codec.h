@@ -49,7 +49,7 @@ class Http1ClientCodec final : public ClientCodec {
 
   std::size_t readHead(ByteView bytes);
   std::size_t readBody(ByteView bytes);
-  bool takeInformational(const Http1Framing& framing);
+  bool takeInformational(const ResponseHead& head);
   BodyLength takeContentLength(ResponseHead& head);
   void complete(bool is_more_left);
   void fault(Error error);

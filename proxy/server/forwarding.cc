@@ -122,8 +122,10 @@ void setTransportSecurity(const Exchange& exchange, Headers& headers) {
 
 void prepareForClient(const Exchange& exchange, ResponseHead& head) {
   stripHopByHop(head.headers);
-  head.headers.remove(HeaderId::kContentLength);  // the codec writes the framing
-  head.headers.remove(HeaderId::kXRequestId);
+  head.headers.removeIf([](const Header& field) {
+    return field.id == HeaderId::kContentLength ||  // the codec writes the framing
+           isOwnedAnswerField(field);
+  });
   head.headers.add(Header{"X-Request-Id", exchange.request_id, HeaderId::kXRequestId});
   setTransportSecurity(exchange, head.headers);
 }

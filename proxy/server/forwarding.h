@@ -33,7 +33,8 @@ void prepareForUpstream(Exchange& exchange, const UpstreamSpec& upstream, Random
 // none.
 void setTransportSecurity(const Exchange& exchange, Headers& headers);
 
-// Strips hop-by-hop fields from an upstream's answer and names the request in it.
+// Strips hop-by-hop fields and edgehold's own from an upstream's answer and names the request in
+// it.
 void prepareForClient(const Exchange& exchange, ResponseHead& head);
 
 }  // namespace edgehold

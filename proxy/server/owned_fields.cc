@@ -117,12 +117,24 @@ constexpr std::size_t kLongest = 32;
 static_assert(std::all_of(kOwned.begin(), kOwned.end(),
                           [](const Owned& owned) { return owned.name.size() < kLongest; }));
 
+// The beginning of a name as the table spells it.
+class PlainName {
+ public:
+  explicit PlainName(std::string_view name) : length_(std::min(name.size(), kLongest)) {
+    std::transform(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(length_),
+                   plain_.begin(),
+                   [](char c) { return c == '_' || c == '.' ? '-' : asciiLower(c); });
+  }
+  std::string_view view() const { return {plain_.data(), length_}; }
+
+ private:
+  std::array<char, kLongest> plain_;
+  std::size_t length_;
+};
+
 bool isListed(std::string_view name) {
-  std::array<char, kLongest> plain;
-  const std::size_t length = std::min(name.size(), plain.size());
-  std::transform(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(length), plain.begin(),
-                 [](char c) { return c == '_' || c == '.' ? '-' : asciiLower(c); });
-  const std::string_view wanted(plain.data(), length);
+  const PlainName plain(name);
+  const std::string_view wanted = plain.view();
   const auto after = std::upper_bound(
       kOwned.begin(), kOwned.end(), wanted,
       [](std::string_view value, const Owned& owned) { return value < owned.name; });
@@ -132,6 +144,14 @@ bool isListed(std::string_view name) {
 }
 
 }  // namespace
+
+bool isOwnedAnswerField(const Header& field) {
+  if (field.id != HeaderId::kOther) return field.id == HeaderId::kXRequestId;
+  constexpr std::string_view kRequestId = "x-request-id";
+  if (field.name.size() < kRequestId.size() || asciiLower(field.name[0]) != 'x') return false;
+  const PlainName plain(field.name);
+  return plain.view().starts_with("x-edgehold-") || plain.view() == kRequestId;
+}
 
 bool isOwnedField(const Header& field) {
   switch (field.id) {

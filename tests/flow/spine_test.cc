@@ -345,6 +345,18 @@ TEST_F(SpineTest, StripsWhatOnlyEdgeholdMaySay) {
   }
 }
 
+TEST_F(SpineTest, StripsWhatOnlyEdgeholdMaySayToClients) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, kGet);
+  send(upstream(),
+       "HTTP/1.1 200 OK\r\nX-Edgehold-Principal: forged\r\nx_edgehold_group: forged\r\n"
+       "X_Request_Id: forged\r\nX-Request-Id: forged\r\nX-Keep: yes\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(client->received, HasSubstr("X-Keep: yes\r\n"));
+  EXPECT_THAT(client->received, Not(HasSubstr("forged")));
+}
+
 // Or a sender could show a filter a field that the upstream never sees.
 TEST_F(SpineTest, DecidesNothingByAFieldThatConnectionTakesAway) {
   use(R"(

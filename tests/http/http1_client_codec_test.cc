@@ -270,6 +270,26 @@ TEST_F(Http1ClientCodecTest, DeliversBytesAsTheyAreAfterAnUpgradeAskedFor) {
   EXPECT_FALSE(codec.isReusable());
 }
 
+// RFC 9110 8.6, RFC 9112 6.1: some would read a message where others see the tunnel.
+TEST_F(Http1ClientCodecTest, RefusesASwitchOfProtocolsThatAnnouncesContent) {
+  for (const std::string field :
+       {"Content-Length: 0", "Content-Length: 5", "Transfer-Encoding: chunked"}) {
+    RecordingClient events;
+    Http1ClientCodec client(events);
+    RequestHead head;
+    head.method_token = "GET";
+    head.method = Method::kGet;
+    head.wants_upgrade = true;
+    client.sendHead(head);
+    client.receive("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" + field +
+                   "\r\n\r\nhello");
+    ASSERT_EQ(events.errors.size(), 1u) << field;
+    EXPECT_EQ(events.errors[0].reason, Reason::kUpstreamMalformed);
+    EXPECT_TRUE(events.responses.empty()) << field;
+    EXPECT_FALSE(client.isTunnel());
+  }
+}
+
 TEST(Http1ClientCodec, MayBeDestroyedInItsLastEvent) {
   for (const std::string response :
        {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 204 No\r\n\r\n"}) {

@@ -93,5 +93,28 @@ TEST(OwnedFields, OfAnyLengthAreJudged) {
   EXPECT_FALSE(isOwned("X-Original-Forwarded-For" + std::string(100, 'r')));
 }
 
+TEST(OwnedFields, OnlyEdgeholdsOwnAreTakenFromUpstreams) {
+  const auto is_owned = [](const std::string& name) {
+    return isOwnedAnswerField({name, "x", headerIdOf(name)});
+  };
+  const auto in_upper_case = [](std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(), ::toupper);
+    return name;
+  };
+  for (const std::string name :
+       {std::string("X-Edgehold-Principal"), std::string("x-edgehold-"),
+        std::string("X-Request-Id"), "X-Edgehold-" + std::string(5000, 'a')}) {
+    EXPECT_TRUE(is_owned(name)) << name;
+    EXPECT_TRUE(is_owned(in_upper_case(name))) << name;
+    EXPECT_TRUE(is_owned(replaced(name, '-', '_'))) << name;
+    EXPECT_TRUE(is_owned(replaced(name, '-', '.'))) << name;
+  }
+  for (const char* const name :
+       {"X-Edgehold", "X-Edgeholds-A", "X-Request-Ids", "X-Request-I", "X-User", "X-Forwarded-For",
+        "X-OpenClaw-Version", "Server", "traceparent", "Y-Edgehold-A", ""}) {
+    EXPECT_FALSE(is_owned(name)) << name;
+  }
+}
+
 }  // namespace
 }  // namespace edgehold
