@@ -18,7 +18,7 @@ namespace edgehold {
 enum ByteClass : std::uint8_t {
   kNameByte = 1,  // field names and methods: narrower than RFC 9110 5.6.2 `token`, see isNameByte()
   kTokenByte = 2,  // RFC 9110 5.6.2
-  kPathByte = 4,   // RFC 3986 pchar without '%'; no '/'
+  kPathByte = 4,   // RFC 3986 pchar without '%' and ';'; no '/'
   kQueryByte = 8,  // RFC 3986 query without '%'
   kHostByte = 16,  // registered names as they occur: letters, digits, '-', '_'
 };
@@ -41,8 +41,8 @@ constexpr std::array<std::uint8_t, 256> makeClasses() {
   mark(table, ".", kNameByte | kTokenByte | kPathByte | kQueryByte);
   mark(table, "~!$&'*+", kTokenByte | kPathByte | kQueryByte);
   mark(table, "#%^`|", kTokenByte);
-  mark(table, "(),;=:@", kPathByte | kQueryByte);
-  mark(table, "/?", kQueryByte);
+  mark(table, "(),=:@", kPathByte | kQueryByte);
+  mark(table, ";/?", kQueryByte);
   return table;
 }
 

@@ -21,6 +21,11 @@ tl::unexpected<Error> notCanonical(const char* why) {
   return fail(Reason::kTargetNotCanonical, std::string("target: ") + why);
 }
 
+// RFC 3986 3.3: a segment may have parameters behind `;`. Many servers drop them before they look
+// for the resource, some after decoding, and others take them for the name: `/admin;x` is
+// `/admin` to the first, and would have passed as something else.
+tl::unexpected<Error> parameter() { return notCanonical("parameter of a path segment"); }
+
 // The byte that `text` escapes at its start ("%41"), or nothing.
 std::optional<unsigned char> escapedByte(std::string_view text) {
   if (text.size() < 3 || text[0] != '%') return std::nullopt;
@@ -59,7 +64,7 @@ bool isUnreserved(unsigned char byte) {
 
 // `%25` followed by what a second decoding would turn into a separator, dot or NUL.
 bool isDoublyEscaped(std::string_view after_percent) {
-  for (const std::string_view risky : {"2e", "2f", "5c", "00", "25"}) {
+  for (const std::string_view risky : {"2e", "2f", "3b", "5c", "00", "25"}) {
     if (equalsIgnoreCase(after_percent.substr(0, 2), risky)) return true;
   }
   return false;
@@ -71,6 +76,7 @@ Result<std::size_t> pathEscape(std::string_view text) {
   if (!byte) return notCanonical("malformed percent escape");
   if (isUnreserved(*byte)) return notCanonical("escaped byte that needs no escape");
   if (*byte == '/' || *byte == '\\') return notCanonical("escaped separator");
+  if (*byte == ';') return parameter();
   if (*byte < 0x20 || *byte == 0x7f) return notCanonical("escaped control byte");
   if (*byte == '%' && isDoublyEscaped(text.substr(3))) return notCanonical("doubly escaped byte");
   const auto length = *byte < 0x80 ? std::size_t{3} : escapedCharacter(text, *byte);
@@ -91,14 +97,13 @@ Result<std::size_t> queryEscape(std::string_view text) {
 }
 
 // `rest` follows a '/'. Segments "", "." and ".." are other spellings of another path; so are dots
-// with parameters, which some servers strip first (`/..;/`), and with an escape behind them, which
-// may become a parameter or a blank that another server trims (`/..%3B/`, `/..%20/`).
+// with an escape behind them, which may become a blank that another server trims (`/..%20/`).
 Result<void> checkSegment(std::string_view rest) {
   if (rest.empty()) return {};
   if (rest[0] == '/') return notCanonical("empty segment");
   if (rest[0] != '.') return {};
   rest.remove_prefix(rest.size() > 1 && rest[1] == '.' ? 2 : 1);
-  if (rest.empty() || std::string_view("/?;%").find(rest[0]) != std::string_view::npos) {
+  if (rest.empty() || std::string_view("/?%").find(rest[0]) != std::string_view::npos) {
     return notCanonical("dot segment");
   }
   return {};
@@ -119,6 +124,8 @@ Result<std::size_t> scanPath(std::string_view text) {
       at += length;
     } else if (c == '?') {
       break;
+    } else if (c == ';') {
+      return parameter();
     } else {
       return notCanonical("byte that may not stand in a path");
     }

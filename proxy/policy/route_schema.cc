@@ -10,6 +10,7 @@
 #include "proxy/base/config_units.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/http/target.h"
 #include "proxy/policy/filter_schema.h"
 #include "proxy/policy/websocket_schema.h"
 
@@ -18,21 +19,11 @@ namespace {
 
 constexpr std::size_t kStreamedBodyBytesMax = std::size_t{1} << 40;
 
-// Requests are matched by their canonical path: a path that is none would match nothing.
+// Requests are matched by their canonical path: a path that is none would match nothing. `*` is
+// one, and whoever writes it here means a pattern.
 bool isCanonicalPath(std::string_view path) {
-  if (!path.starts_with('/')) return false;
-  const bool has_bad_byte = std::any_of(path.begin(), path.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte <= 0x20 || byte >= 0x7F || c == '?' || c == '#' || c == '\\' || c == '*';
-  });
-  if (has_bad_byte) return false;
-  const auto segments = split(path.substr(1), '/');
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const bool is_last = i + 1 == segments.size();
-    if ((segments[i].empty() && !is_last) || segments[i] == "." || segments[i] == "..")
-      return false;
-  }
-  return true;
+  if (path.find_first_of("?*") != std::string_view::npos) return false;
+  return path.starts_with('/') && parseTarget(path, Method::kGet).has_value();
 }
 
 // A name, an address or `*.suffix`, without a port.

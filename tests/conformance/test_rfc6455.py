@@ -129,6 +129,9 @@ class Rfc6455(Case):
             "no upgrade": good + "Connection: Upgrade\r\n@",
             "no connection": good + "Upgrade: websocket\r\n@",
             "another protocol": good + "Upgrade: h2c\r\nConnection: Upgrade\r\n@",
+            "a length": good + "Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n@",
+            "a coding": good + "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                        "Transfer-Encoding: chunked\r\n@",
             "a subprotocol": good + "Upgrade: websocket\r\nConnection: Upgrade\r\n"
                              "Sec-WebSocket-Protocol: unasked\r\n@",
             "an extension": good + "Upgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -25,7 +25,8 @@ TEST(Target, TakesCanonicalPathsAndQueriesAsTheyStand) {
   EXPECT_EQ(parsed("/?"), "/|");
   EXPECT_EQ(parsed("/a/b/"), "/a/b/");
   EXPECT_EQ(parsed("/a.b/..c/.d/e./...?f=../g//h"), "/a.b/..c/.d/e./...|f=../g//h");
-  EXPECT_EQ(parsed("/-_~!$&'()*+,;=:@"), "/-_~!$&'()*+,;=:@");
+  EXPECT_EQ(parsed("/-_~!$&'()*+,=:@"), "/-_~!$&'()*+,=:@");
+  EXPECT_EQ(parsed("/a?b;c=d;%3B%253B"), "/a|b;c=d;%3B%253B");
   EXPECT_EQ(parsed("/a?b?c/d:@%2F%5C%2e%61%0A+"), "/a|b?c/d:@%2F%5C%2e%61%0A+");
   EXPECT_EQ(parsed("/%E4%BD%A0%F0%9F%98%80%20%3A%25"), "/%E4%BD%A0%F0%9F%98%80%20%3A%25");
   EXPECT_EQ(parsed("/a?q=%e4%bd%a0"), "/a|q=%e4%bd%a0");
@@ -52,6 +53,17 @@ TEST(Target, RefusesEverySecondSpelling) {
       "/..%20/b",
       "/.%20./b",
       "/.;x/b",
+      "/a;b=c",
+      "/a;b/c",
+      "/a;",
+      "/;",
+      "/;/a",
+      "/a;?b",
+      "/a%3Bb",
+      "/a%3bb",
+      "/%3B",
+      "/a%253Bb",
+      "http://h/a;b",
       "/%2e",
       "/%2E%2E/",
       "/.%2e/",
@@ -134,7 +146,7 @@ TEST(Target, RefusesEverySecondSpelling) {
 
 TEST(Target, RefusesEveryRawByteThatUrisDoNotHave) {
   const std::string allowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@/?";
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,=:@/?";
   for (int byte = 0; byte < 256; ++byte) {
     const char c = static_cast<char>(byte);
     const bool is_allowed = c != '\0' && allowed.find(c) != std::string::npos;

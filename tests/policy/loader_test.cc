@@ -331,6 +331,12 @@ TEST_F(LoaderTest, NamesEachMistakeOfTheDocument) {
             "expected a canonical path"},
            {head + "routes: [{name: a, upstream: agent, match: {path: /a//b}}]\n",
             "expected a canonical path"},
+           {head + "routes: [{name: a, upstream: agent, match: {path: \"/a;b\"}}]\n",
+            "expected a canonical path"},
+           {head + "routes: [{name: a, upstream: agent, match: {path: /a%2fb}}]\n",
+            "expected a canonical path"},
+           {head + "routes: [{name: a, upstream: agent, match: {path: /a*}}]\n",
+            "expected a canonical path"},
            {head + "routes: [{name: a, upstream: agent, match: {hosts: [\"a:80\"]}}]\n",
             "without a port"},
            {head + "routes: [{name: a, upstream: agent, limits: {body: 65MiB}, filters: "

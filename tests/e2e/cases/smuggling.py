@@ -213,6 +213,11 @@ for name, octets in (
         ("two dots", b"/a/../b"), ("two dots at the end", b"/a/.."),
         ("two dots at the start", b"/../etc/passwd"), ("two dots before the query", b"/a/..?b"),
         ("two dots with a parameter", b"/a/..;x=1/b"), ("dot with a parameter", b"/a/.;/b"),
+        ("parameter of a segment", b"/admin;a=b"), ("parameter before a slash", b"/admin;a/x"),
+        ("empty parameter", b"/admin;"), ("parameter of an empty segment", b"/;a/admin"),
+        ("escaped semicolon", b"/admin%3Ba"), ("semicolon escaped in lower case", b"/admin%3ba"),
+        ("doubly escaped semicolon", b"/admin%253Ba"),
+        ("parameter in the absolute form", b"http://a/admin;a"),
         ("escaped dot", b"/%2e"), ("escaped dots", b"/%2e%2e/b"), ("half-escaped dots", b"/.%2e/b"),
         ("escaped dots in upper case", b"/%2E%2E/b"), ("escaped slash", b"/a%2fb"),
         ("escaped slash in upper case", b"/a%2Fb"), ("escaped backslash", b"/a%5cb"),
@@ -255,6 +260,7 @@ refused("target one past the limit", target(b"/" + b"a" * TARGET_BYTES), 414)
 refused("target far past the limit", target(b"/" + b"a" * 40000), 414)
 taken("target at the limit", target(b"/" + b"a" * (TARGET_BYTES - 1)),
       Request(target="/" + "a" * (TARGET_BYTES - 1)))
+taken("semicolons in a query", target(b"/a?b;c=d%3B"), Request(target="/a?b;c=d%3B"))
 taken("target with a query", target(b"/a/b?c=d&e=%2F..%2e"), Request(target="/a/b?c=d&e=%2F..%2e"))
 taken("target with escapes in their one form", target(b"/caf%C3%A9%20x"),
       Request(target="/caf%C3%A9%20x"))
