@@ -60,7 +60,10 @@ class Dedupe final : public Filter {
   };
   explicit Dedupe(Parts parts) : parts_(std::move(parts)) {}
 
-  FilterNeeds needs() const override { return {.request_body = bodyFor(parts_.id.needsBody())}; }
+  FilterNeeds needs() const override {
+    return {.request_body = bodyFor(parts_.id.needsBody()),
+            .event = parts_.is_required && !parts_.id.isInHead()};
+  }
 
   // Never on the head: only what is verified and known may claim an id.
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {

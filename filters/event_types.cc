@@ -22,7 +22,7 @@ class EventTypes final : public Filter {
       : pointer_(std::move(pointer)), known_(std::move(known)) {}
 
   FilterNeeds needs() const override {
-    return {.request_body = bodyFor(pointer_.has_value()), .on_release = true};
+    return {.request_body = bodyFor(pointer_.has_value()), .event = true, .on_release = true};
   }
 
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {

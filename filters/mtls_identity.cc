@@ -19,6 +19,8 @@ class MtlsIdentity final : public Filter {
  public:
   explicit MtlsIdentity(std::vector<std::string> principals) : principals_(std::move(principals)) {}
 
+  FilterNeeds needs() const override { return {.client_certificate = true}; }
+
   Outcome onRequestHead(Exchange& exchange, Services& /*services*/) const override {
     const std::string_view principal = exchange.client.principal;
     if (principal.empty()) return Verdict::deny(Reason::kCredentialsInvalid).byRule("certificate");

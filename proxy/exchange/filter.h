@@ -20,8 +20,10 @@ struct FilterNeeds {
   Body request_body = Body::kNone;
   Body response_body = Body::kNone;
   bool sse_events = false;
-  bool ws_messages = false;  // what clients ask on inspected WebSockets
-  bool ws_answers = false;   // what upstreams say on them
+  bool ws_messages = false;         // what clients ask on inspected WebSockets
+  bool ws_answers = false;          // what upstreams say on them
+  bool event = false;               // a request that brings none is refused
+  bool client_certificate = false;  // so is one without
   // The filter is asked again when an approved hold is released (law 4). Filters that count, claim
   // or check freshness are not: they have had their say.
   bool on_release = false;

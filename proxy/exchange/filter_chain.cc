@@ -44,6 +44,8 @@ FilterNeeds& FilterNeeds::operator|=(const FilterNeeds& other) {
   sse_events |= other.sse_events;
   ws_messages |= other.ws_messages;
   ws_answers |= other.ws_answers;
+  event |= other.event;
+  client_certificate |= other.client_certificate;
   on_release |= other.on_release;
   return *this;
 }

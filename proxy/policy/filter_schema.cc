@@ -243,6 +243,11 @@ std::vector<ChainEntry> FilterSchema::read(const ConfigNode* filters, const std:
     readOutlineLists(*draft.config, scope_.files, outline);
     scope_.outline[std::string(route)].push_back(std::move(outline));
     const FilterNeeds needs = filter->needs();
+    if (needs.client_certificate && !scope_.verifies_clients) {
+      errors.add(config.place(), draft.path,
+                 "no listener verifies client certificates, so every request would be refused: "
+                 "give one a `tls.client_ca`");
+    }
     chain.push_back({std::move(draft.name), std::move(filter), draft.mode, draft.on_error, needs});
   }
   if (!names_actions) {

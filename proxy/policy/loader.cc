@@ -3,6 +3,7 @@
 // Thread: main only.
 #include "proxy/policy/loader.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -34,6 +35,9 @@ PolicySnapshot::Parts readDocument(const ConfigNode& document, ConfigErrors& err
 
   parts.trusted_proxies = readTrustedProxies(root);
   parts.server.listeners = readListeners(root, scope, parts.trusted_proxies);
+  scope.verifies_clients =
+      std::any_of(parts.server.listeners.begin(), parts.server.listeners.end(),
+                  [](const auto& listener) { return !listener.tls.client_ca_file.empty(); });
   readServer(root, scope, parts);
   checkAdmin(root, parts);
   parts.timeouts = readTimeouts(root);

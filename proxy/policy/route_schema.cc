@@ -178,6 +178,7 @@ std::vector<std::unique_ptr<const Route>> readRoutes(ConfigReader& root, SchemaS
     }
     checkMatchUnique(reader, route->match(), routes);
     checkBodyBuffer(reader, *route);
+    warnOfWebSocket(*route, scope.warnings);
     routes.push_back(std::move(route));
   }
   return routes;

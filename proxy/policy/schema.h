@@ -20,6 +20,7 @@ struct SchemaScope {
   PolicyFileSet& files;
   std::vector<std::string>& warnings;
   PolicyOutline& outline;
+  bool verifies_clients = false;  // some listener has a `client_ca`; set before routes are read
 };
 
 // Names become metric labels, audit fields and parts of paths: letters, digits and `._-`, at most

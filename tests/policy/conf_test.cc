@@ -93,7 +93,7 @@ TEST_F(ConfTest, LoadsTheCompleteExample) {
   const auto result = loadWithAll("complete.yaml");
   ASSERT_THAT(result.errors, IsEmpty());
   EXPECT_THAT(result.snapshot->warnings(), IsEmpty());
-  EXPECT_EQ(result.snapshot->routes().size(), 2u);
+  EXPECT_EQ(result.snapshot->routes().size(), 3u);
 }
 
 TEST_F(ConfTest, ReadsEveryShippedCatalogue) {

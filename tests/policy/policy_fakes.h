@@ -134,6 +134,9 @@ class FakeRegistry {
     if (config.has("document")) build.files.config(config.text("document"), config.errors());
     FilterNeeds needs;
     if (config.boolean("whole_body", false)) needs.request_body = FilterNeeds::Body::kWhole;
+    needs.event = config.boolean("wants_event", false);
+    needs.ws_answers = config.boolean("on_message", false);
+    needs.client_certificate = type == "mtls_identity";
     if (keys_ == Keys::kKnown) config.finish();
     built_.push_back(std::move(one));
     return std::make_unique<FakeFilter>(needs);
