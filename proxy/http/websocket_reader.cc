@@ -147,7 +147,8 @@ Result<void> WebSocketReader::checkOrder(const WebSocketFrameHead& head) const {
 
 // Refused by what it announces: nothing of it is kept.
 Result<void> WebSocketReader::checkSize(const WebSocketFrameHead& head) {
-  const std::size_t bytes_left = message_bytes_max_ - std::min(held_bytes_, message_bytes_max_);
+  if (!is_in_message_) own_bytes_max_ = message_bytes_max_;
+  const std::size_t bytes_left = own_bytes_max_ - held_bytes_;
   if (head.payload_bytes > bytes_left) return fail(tooBig("message: too large"));
   if (++fragments_ > limits::kWebSocketFragmentsMax)
     return fail(tooBig("message: too many fragments"));
@@ -179,13 +180,12 @@ bool WebSocketReader::endFrame() {
   return true;
 }
 
-// Room for `bytes` behind what is held, and no more than the message can come to: a bound that was
-// lowered meanwhile does not hold for the frame under way.
+// Room for `bytes` behind what is held, and no more than the message can come to.
 char* WebSocketReader::reserve(std::size_t bytes) {
   const std::size_t needed = held_bytes_ + bytes;
   if (needed > capacity_) {
     const std::size_t frame_end = held_bytes_ + frame_bytes_left_;
-    const std::size_t most = is_frame_final_ ? frame_end : std::max(frame_end, message_bytes_max_);
+    const std::size_t most = is_frame_final_ ? frame_end : own_bytes_max_;
     const std::size_t doubled = std::max(kFirstHeldBytes, 2 * capacity_);
     capacity_ = std::max(needed, std::min(doubled, most));
     auto larger = std::make_unique_for_overwrite<char[]>(capacity_);

@@ -4,6 +4,7 @@
 // Thread: one loop (owned by the relay).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,8 +51,11 @@ class WebSocketReader {
   WebSocketReader(const WebSocketReader&) = delete;
   WebSocketReader& operator=(const WebSocketReader&) = delete;
 
-  // Holds for the frames whose heads come after.
-  void setMessageBytesMax(std::size_t bytes) { message_bytes_max_ = bytes; }
+  // Holds for the messages that begin after; a higher one for the message under way as well.
+  void setMessageBytesMax(std::size_t bytes) {
+    message_bytes_max_ = bytes;
+    own_bytes_max_ = std::max(own_bytes_max_, bytes);
+  }
 
   // Consumes a prefix of `bytes` and returns its length. What is left is offered again with what
   // comes after it: it is less than a frame's head or a control frame, or waits for
@@ -91,6 +95,7 @@ class WebSocketReader {
   std::unique_ptr<char[]> held_;
   std::size_t capacity_ = 0;
   std::size_t held_bytes_ = 0;
+  std::size_t own_bytes_max_ = 0;  // the bound it began under
   std::size_t fragments_ = 0;
   std::size_t empty_fragments_ = 0;
   Utf8Checker text_;

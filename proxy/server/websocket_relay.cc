@@ -60,6 +60,7 @@ void WebSocketRelay::begin() {
 void WebSocketRelay::onClientBytes(ByteView bytes) {
   credit_bytes_ -= std::min(credit_bytes_, bytes.size());
   ends_.exchange.decision.request_body_bytes += bytes.size();
+  if (!is_over_) followBounds();
   client_.receive(bytes, ends_.station.clock().now());
   if (is_over_ || !charge()) return;
   updateFlow();
@@ -70,6 +71,7 @@ void WebSocketRelay::onClientBytes(ByteView bytes) {
 void WebSocketRelay::onUpstreamBytes(ByteView bytes) {
   if (is_over_) return;
   ends_.exchange.decision.response_body_bytes += bytes.size();
+  followBounds();
   upstream_.receive(bytes, ends_.station.clock().now());
   if (!is_over_ && charge()) updateFlow();
 }
@@ -98,29 +100,45 @@ void WebSocketRelay::onMessage(WebSocketSide& from, const WebSocketMessage& mess
         message.frames);
 }
 
-// Messages follow the policy of the moment; the socket itself keeps the one that opened it. False
-// when that opens no inspected WebSocket on this route any more: the client is to come again.
-bool WebSocketRelay::followPolicy() {
-  if (law_.snapshot == ends_.station.snapshot()) return true;
-  law_.snapshot = ends_.station.snapshot();
-  const auto& routes = law_.snapshot->routes();
+// Of the socket's name in the policy of the moment; null when that inspects no WebSockets there.
+const Route* WebSocketRelay::routeNow() const {
+  const auto& routes = ends_.station.snapshot()->routes();
   const auto found = std::find_if(routes.begin(), routes.end(), [this](const auto& route) {
     return route->name() == ends_.exchange.route->name();
   });
   const bool is_served = found != routes.end() && (*found)->websocket().has_value() &&
                          (*found)->websocket()->is_inspected;
-  if (!is_served) {
-    closeBoth(websocket_close::kServiceRestart, reasonCode(Reason::kPolicyChanged),
-              endOf(Reason::kPolicyChanged));
-    return false;
+  return is_served ? found->get() : nullptr;
+}
+
+// Messages follow the policy of the moment; the socket itself keeps the one that opened it. False
+// when that opens no inspected WebSocket on this route any more: the client is to come again.
+bool WebSocketRelay::followPolicy() {
+  if (law_.snapshot == ends_.station.snapshot()) return true;
+  if (const Route* const route = routeNow()) {
+    adopt(*route);
+    return true;
   }
+  law_.snapshot = ends_.station.snapshot();
+  closeBoth(websocket_close::kServiceRestart, reasonCode(Reason::kPolicyChanged),
+            endOf(Reason::kPolicyChanged));
+  return false;
+}
+
+// Before anything is read: a bound holds for the message that begins next. Where the route is gone
+// that message tells.
+void WebSocketRelay::followBounds() {
+  if (law_.snapshot == ends_.station.snapshot()) return;
+  if (const Route* const route = routeNow()) adopt(*route);
+}
+
+void WebSocketRelay::adopt(const Route& route) {
   const bool was_authenticated = isAuthenticated();
-  law_.route = found->get();
-  spec_ = *law_.route->websocket();
+  law_ = {ends_.station.snapshot(), &route};
+  spec_ = *route.websocket();
   client_limit_ = was_authenticated ? spec_.message_bytes_max : firstLimitOf(spec_);
   client_.reader().setMessageBytesMax(client_limit_);
   upstream_.reader().setMessageBytesMax(spec_.message_bytes_max);
-  return true;
 }
 
 // What is wrong with it before any filter is asked.
@@ -169,6 +187,7 @@ void WebSocketRelay::onVerdict(Direction direction, const std::optional<Verdict>
   if (const auto close = std::exchange(waiting.close, std::nullopt)) {
     return onClose(from, close->first, close->second);
   }
+  followBounds();
   from.reader().pauseMessages(false);
   from.resume();
   if (!is_over_ && charge()) updateFlow();

@@ -58,7 +58,10 @@ class WebSocketRelay final : public Tunnel, private WebSocketSide::Owner {
   void send(WebSocketSide& to, ByteView frames) override;
 
   // messages
+  const Route* routeNow() const;
   bool followPolicy();
+  void followBounds();
+  void adopt(const Route& route);
   std::optional<Verdict> refusalOf(MessageExchange& message);
   void judge(WebSocketSide& from, std::unique_ptr<MessageExchange> message, ByteView frames);
   void onVerdict(Direction direction, const std::optional<Verdict>& verdict);

@@ -172,7 +172,7 @@ TEST(WebSocketReader, BoundsAMessageByWhatItsHeadsAnnounce) {
   EXPECT_EQ(reader.heldBytes(), 0u);
 }
 
-TEST(WebSocketReader, TakesANewBoundForTheFramesThatFollow) {
+TEST(WebSocketReader, TakesAHigherBoundForTheFramesThatFollow) {
   Recorder recorder;
   WebSocketReader reader(WebSocketReader::Sender::kServer, recorder, 4);
   EXPECT_EQ(reader.receive("\x01\x04"
@@ -188,6 +188,25 @@ TEST(WebSocketReader, TakesANewBoundForTheFramesThatFollow) {
       "\x81\x06"
       "abcdef");
   EXPECT_EQ(recorder.events, "text abcdef\nviolation 1009 message: too large\n");
+}
+
+TEST(WebSocketReader, TakesALowerBoundForTheMessagesThatBeginAfter) {
+  Recorder recorder;
+  WebSocketReader reader(WebSocketReader::Sender::kServer, recorder, 6);
+  reader.receive(
+      "\x01\x04"
+      "abcd");
+  reader.setMessageBytesMax(2);
+  reader.receive(
+      "\x80\x02"
+      "ef");
+  EXPECT_EQ(recorder.events, "text abcdef\n");
+  reader.receive(
+      "\x81\x02"
+      "gh"
+      "\x81\x03"
+      "ijk");
+  EXPECT_EQ(recorder.events, "text abcdef\ntext gh\nviolation 1009 message: too large\n");
 }
 
 TEST(WebSocketReader, HoldsWhatCameAndNotWhatWasAnnounced) {
