@@ -41,6 +41,8 @@ class ServerCodec {
     virtual void onRequestCancelled(StreamId stream) = 0;
     // HTTP/2: the peer ran out of a budget, to be counted; the codec has seen to the rest.
     virtual void onAbuse(Http2Abuse) {}
+    // HTTP/2: the peer broke the protocol, and the connection ends; as above.
+    virtual void onProtocolError() {}
   };
 
   virtual ~ServerCodec() = default;

@@ -133,6 +133,8 @@ int Http2ServerCodec::Callbacks::onFrameSent(nghttp2_session*, const nghttp2_fra
         // Too many entries in one SETTINGS.
         if (frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM) {
           self.events_.onAbuse(Http2Abuse::kSettings);
+        } else {
+          self.events_.onProtocolError();
         }
         self.cancelAll();
       }

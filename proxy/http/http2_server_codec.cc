@@ -328,6 +328,7 @@ void Http2ServerCodec::endByAbuse(Http2Abuse kind) {
 
 void Http2ServerCodec::terminate(std::uint32_t code) {
   is_failing_ = true;
+  if (code != NGHTTP2_ENHANCE_YOUR_CALM) events_.onProtocolError();
   nghttp2_session_terminate_session(session_.get(), code);
   cancelAll();
 }

@@ -15,7 +15,7 @@ enum class ProxyFault : std::uint8_t {
   kMissing,    // it began with something else, or ended before it began
   kMalformed,  // a header that is wrong in itself
   kTooLarge,
-  kLate,   // not whole in time, or cut
+  kLate,   // not whole in time, or begun and cut
   kCount,  // keep last
 };
 

@@ -184,4 +184,9 @@ void ProxyHeaderReader::cut() {
   fail(header_.empty() ? ProxyFault::kMissing : ProxyFault::kLate);
 }
 
+void ProxyHeaderReader::expire() {
+  CHECK(isReading());
+  fail(ProxyFault::kLate);
+}
+
 }  // namespace edgehold

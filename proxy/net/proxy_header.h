@@ -31,8 +31,10 @@ class ProxyHeaderReader {
   // Takes the part of `bytes` that belongs to the header and says how much that was; what follows
   // a header is never taken. REQUIRES: isReading().
   std::size_t receive(ByteView bytes);
-  // The peer ended or the time was up. REQUIRES: isReading().
+  // REQUIRES, of both: isReading(). The peer ended.
   void cut();
+  // The time was up.
+  void expire();
 
   bool isReading() const { return !source_ && !fault_; }
   // Exactly one of the two once it does not read any more.

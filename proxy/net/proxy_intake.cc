@@ -17,7 +17,7 @@ ProxyIntake::ProxyIntake(EventLoop& loop, Fd fd, Observer& observer)
       observer_(observer),
       watch_(std::in_place, loop, fd_.get(), static_cast<FdWatch::Observer&>(*this)),
       deadline_(loop.makeTimer([this] {
-        reader_.cut();
+        reader_.expire();
         finish();
       })) {}
 

@@ -94,8 +94,16 @@ class alignas(kCacheLineBytes) WorkerMetrics {
 
   CounterCell connections_accepted;
   // Why something was refused for want of room.
-  enum class Cap : std::uint8_t { kConnections, kAddress, kExchanges, kBufferedBytes, kHandshakes };
-  static constexpr std::size_t kCapCount = 5;
+  enum class Cap : std::uint8_t {
+    kConnections,
+    kAddress,
+    kExchanges,
+    kBufferedBytes,
+    kHandshakes,
+    kUpstreamConnections,
+    kCount,  // keep last
+  };
+  static constexpr std::size_t kCapCount = static_cast<std::size_t>(Cap::kCount);
   std::array<CounterCell, kCapCount> refused_at;
   void refusedAt(Cap cap) { refused_at[static_cast<std::size_t>(cap)].add(); }
   GaugeCell buffered_bytes;
@@ -105,6 +113,10 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   GaugeCell websockets_open;
   std::array<CounterCell, kProxyFaultCount> proxy_faults;
   void proxyFault(ProxyFault fault) { proxy_faults[static_cast<std::size_t>(fault)].add(); }
+  // What clients broke, and lost their connection for.
+  enum class Broken : std::uint8_t { kHttp1Syntax, kHttp2Protocol, kWebSocketFrames };
+  std::array<CounterCell, 3> protocol_errors;
+  void protocolBroken(Broken kind) { protocol_errors[static_cast<std::size_t>(kind)].add(); }
   // By direction; passed and refused.
   std::array<std::array<CounterCell, 2>, 2> websocket_messages;
   std::array<CounterCell, 2> sse_events;  // of inspected event streams: passed, dropped

@@ -201,9 +201,10 @@ void MetricsRegistry::renderUpstreams(Exposition& out) const {
 
 void MetricsRegistry::renderCaps(Exposition& out) const {
   constexpr std::array<std::string_view, WorkerMetrics::kCapCount> kNames = {
-      "connections", "connections_per_address", "exchanges", "buffered", "handshakes"};
+      "connections", "connections_per_address", "exchanges", "buffered",
+      "handshakes",  "upstream_connections"};
   out.family("edgehold_overload_refusals_total", Type::kCounter,
-             "Connections and requests refused at a limit of the process.");
+             "Connections and requests refused at a limit of the process, or of an upstream.");
   for (std::size_t cap = 0; cap < kNames.size(); ++cap) {
     std::uint64_t total = 0;
     for (const auto& worker : workers_) total += worker->refused_at[cap].value();
@@ -264,6 +265,15 @@ void MetricsRegistry::renderTransport(Exposition& out) const {
     std::uint64_t total = 0;
     for (const auto& worker : workers_) total += worker->proxy_faults[fault].value();
     out.sample(total, {{"kind", proxyFaultName(static_cast<ProxyFault>(fault))}});
+  }
+  constexpr std::array<std::string_view, 3> kBroken = {"http1_syntax", "http2_protocol",
+                                                       "websocket_frames"};
+  out.family("edgehold_protocol_errors_total", Type::kCounter,
+             "Client connections closed because the client broke the protocol, by which.");
+  for (std::size_t kind = 0; kind < kBroken.size(); ++kind) {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += worker->protocol_errors[kind].value();
+    out.sample(total, {{"kind", kBroken[kind]}});
   }
   out.family("edgehold_http2_abuse_total", Type::kCounter,
              "HTTP/2 connections closed for abuse, and stalled streams reset, by kind.");

@@ -32,6 +32,12 @@ std::unique_ptr<ServerCodec> newHttp2Codec(ServerCodec::Events& events,
   return std::make_unique<Http2ServerCodec>(events, options);
 }
 
+// What a codec says of a request that it cannot read; else it was late, or its client left.
+bool isSyntax(Reason reason) {
+  return reason != Reason::kHeadTimeout && reason != Reason::kBodyTimeout &&
+         reason != Reason::kClientClosed;
+}
+
 }  // namespace
 
 ClientConnection::ClientConnection(Station& station, std::unique_ptr<Transport> transport,
@@ -290,6 +296,9 @@ void ClientConnection::onRequestEnd(StreamId id) {
 }
 
 void ClientConnection::onRequestError(StreamId id, Error error) {
+  if (!codec_->isMultiplexed() && isSyntax(error.reason)) {
+    station_.metrics().protocolBroken(WorkerMetrics::Broken::kHttp1Syntax);
+  }
   if (Stream* const stream = find(id)) return stream->driver().onRequestError(std::move(error));
   Stream& stream = openStream(id);
   stream.driver().beginRefused(stream, facts_, std::move(error));
@@ -301,6 +310,10 @@ void ClientConnection::onRequestCancelled(StreamId id) {
 
 void ClientConnection::onAbuse(Http2Abuse kind) {
   station_.metrics().http2_abuses[static_cast<std::size_t>(kind)].add(1);
+}
+
+void ClientConnection::onProtocolError() {
+  station_.metrics().protocolBroken(WorkerMetrics::Broken::kHttp2Protocol);
 }
 
 }  // namespace edgehold

@@ -78,6 +78,7 @@ class ClientConnection final : public Mortal,
   void onRequestError(StreamId stream, Error error) override;
   void onRequestCancelled(StreamId stream) override;
   void onAbuse(Http2Abuse kind) override;
+  void onProtocolError() override;
 
   void onTurnEnd() override;
   void flushLater() { station_.loop().atTurnEnd(*this); }

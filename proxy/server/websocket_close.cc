@@ -39,9 +39,12 @@ void WebSocketRelay::awaitClose() {
   ends_.client.noteDeadline();
 }
 
-void WebSocketRelay::onViolation(WebSocketSide&, std::uint16_t close_code, Error error) {
+void WebSocketRelay::onViolation(WebSocketSide& from, std::uint16_t close_code, Error error) {
   const Reason reason =
       error.reason == Reason::kPayloadTooLarge ? error.reason : Reason::kFrameMalformed;
+  if (&from == &client_ && reason == Reason::kFrameMalformed) {
+    ends_.station.metrics().protocolBroken(WorkerMetrics::Broken::kWebSocketFrames);
+  }
   closeBoth(close_code, reasonCode(reason),
             {Decision::Kind::kDeny, reason, std::move(error.message), true});
 }

@@ -106,6 +106,10 @@ class ProxyProtocol(Case):
         cut.sock.shutdown(socket.SHUT_WR)
         self.assertTrue(cut.is_closed())
         self.assertEqual(self.faults(proxy, "late"), 2)
+        silent = self.client(proxy)
+        self.assertTrue(silent.is_closed())
+        self.assertEqual(self.faults(proxy, "late"), 3)
+        self.assertEqual(self.faults(proxy, "missing"), 0)
 
     def test_peer_that_is_no_trusted_proxy_is_closed_and_counted(self):
         proxy = self.edgehold(behind_proxy(plain_config(self.upstream()),

@@ -352,6 +352,25 @@ TEST_F(Http2FlowTest, TimesOutABlockThatDoesNotEnd) {
   EXPECT_EQ(peer_.goaways[0].second, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+TEST_F(Http2FlowTest, CountsConnectionsThatBreakTheProtocol) {
+  use(kOpen);
+  const std::string broken = "edgehold_protocol_errors_total{kind=\"http2_protocol\"} ";
+  unsigned ended = 0;
+  for (const std::string& bytes :
+       {http2Frame(NGHTTP2_PRIORITY, 0, 0, "12345"),     // ended by us
+        http2Frame(NGHTTP2_DATA, 0, 0, "of no stream"),  // by nghttp2
+        http2Frame(NGHTTP2_SETTINGS, 0, 0, "12345"),     // a size that is none
+        http2Frame(NGHTTP2_CONTINUATION, 0, 1, "of no head")}) {
+    const auto client = connectHttp2();
+    exchange(*client, bytes);
+    ++ended;
+    EXPECT_THAT(metrics_registry_.render(), HasSubstr(broken + std::to_string(ended) + "\n"));
+  }
+  const auto malformed = connectHttp2();  // a stream's fault is no connection's
+  exchange(*malformed, http2Headers(1, {{":method", "GET"}}));
+  EXPECT_THAT(metrics_registry_.render(), HasSubstr(broken + "4\n"));
+}
+
 TEST_F(Http2FlowTest, ClosesAnAbusiveConnectionAndRecordsWhatItCut) {
   use(kOpen);
   const auto client = connectHttp2();

@@ -294,6 +294,9 @@ TEST_F(RelayTest, ClosesBothOnBrokenFrames) {
     settle();
     EXPECT_TRUE(client_->is_closed);
   }
+  // Not those that were too long.
+  EXPECT_THAT(metrics_registry_.render(),
+              HasSubstr("edgehold_protocol_errors_total{kind=\"websocket_frames\"} 4\n"));
 }
 
 TEST_F(RelayTest, TrustsNoUpstreamEither) {
@@ -524,6 +527,60 @@ TEST_F(RelayTest, FollowsTheRulesOfTheMoment) {
   EXPECT_THAT(atUpstream(), ElementsAre("text:" + request("2", "sessions.delete")));
   const auto records = audit();
   EXPECT_NE(records[0]["policy"], records[1]["policy"]);
+}
+
+class BoundRelayTest : public WaitingRelayTest {
+ protected:
+  // Both routes take messages of at most 16 bytes from now on.
+  void lowerTheBounds() {
+    std::string lower = policy_;
+    for (const std::string_view old : {"inspect: true, message_bytes: 1KiB}", "inspect: true}"}) {
+      lower.replace(lower.find(old), old.size(), "inspect: true, message_bytes: 16B}");
+    }
+    use(lower);
+  }
+  const std::string most_ = std::string(16, 'x');
+  const std::string more_ = std::string(17, 'x');
+};
+
+TEST_F(BoundRelayTest, HoldsForTheNextMessageThatBegins) {
+  open("/bare");
+  lowerTheBounds();
+  EXPECT_THAT(client_->received, IsEmpty());
+  send(*client_, text(most_) + text(more_));
+  EXPECT_THAT(atUpstream(), ElementsAre("text:" + most_, "close:1009"));
+  EXPECT_THAT(atClient(), ElementsAre("close:1009"));
+
+  open("/bare");
+  lowerTheBounds();
+  send(*client_, text(more_));
+  EXPECT_THAT(atUpstream(), ElementsAre("close:1009")) << "the first after the reload";
+}
+
+TEST_F(BoundRelayTest, HoldsForTheUpstreamsNextMessage) {
+  open("/bare");
+  lowerTheBounds();
+  send(*agent_, said(more_));
+  EXPECT_THAT(atClient(), ElementsAre("close:1009"));
+}
+
+TEST_F(BoundRelayTest, DoesNotCutTheMessageUnderWay) {
+  open("/bare");
+  send(*client_, unfinished(text("begun before, ")));
+  lowerTheBounds();
+  send(*client_, frame(Opcode::kContinuation, "whole after"));
+  EXPECT_THAT(atUpstream(), ElementsAre("text:begun before, whole after"));
+  send(*client_, text(more_));
+  EXPECT_THAT(atClient(), ElementsAre("close:1009"));
+}
+
+TEST_F(BoundRelayTest, HoldsForWhatWaitsBehindAVerdict) {
+  open("/slow");
+  send(*client_, text(more_) + text(more_));
+  lowerTheBounds();
+  asked_[0].resolve(Verdict::proceed());
+  settle();
+  EXPECT_THAT(atUpstream(), ElementsAre("text:" + more_, "close:1009"));
 }
 
 TEST_F(RelayTest, SendsTheClientAwayWhenItsRouteIsGone) {

@@ -152,7 +152,8 @@ TEST(Target, RefusesEveryRawByteThatUrisDoNotHave) {
     const bool is_allowed = c != '\0' && allowed.find(c) != std::string::npos;
     EXPECT_EQ(parseTarget(std::string("/a") + c + "b", Method::kGet).has_value(), is_allowed)
         << byte;
-    EXPECT_EQ(parseTarget(std::string("/?a") + c, Method::kGet).has_value(), is_allowed) << byte;
+    EXPECT_EQ(parseTarget(std::string("/?a") + c, Method::kGet).has_value(), is_allowed || c == ';')
+        << byte;
   }
 }
 

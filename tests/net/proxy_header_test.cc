@@ -271,6 +271,9 @@ TEST(ProxyHeader, WaitsForWhatIsNotThereYet) {
   ProxyHeaderReader silent;
   silent.cut();
   EXPECT_EQ(silent.fault(), ProxyFault::kMissing);
+  ProxyHeaderReader waited_for;
+  waited_for.expire();
+  EXPECT_EQ(waited_for.fault(), ProxyFault::kLate) << "also when it said nothing at all";
 }
 
 }  // namespace
