@@ -117,6 +117,7 @@ inline constexpr std::size_t kConnectionsPerAddressDefault = 4096;
 inline constexpr std::size_t kSurplusConnectionsMax = 64;  // over a cap, and told so
 inline constexpr std::size_t kDescriptorsReserved = 128;   // listeners, stores, logs, admin
 inline constexpr std::size_t kExchangesDefault = 16'384;
+inline constexpr std::size_t kUpstreamConnectionsDefault = 16'384;  // to each upstream
 inline constexpr std::size_t kExchangesCeiling = 4 * 1024 * 1024;
 inline constexpr std::size_t kBufferedBytesDefault = 256 * 1024 * 1024;
 inline constexpr std::size_t kBufferedBytesLeast = 1024 * 1024;

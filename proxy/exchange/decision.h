@@ -34,6 +34,7 @@ struct Decision {
   std::uint16_t status = 0;           // what the client got; 0 when it got nothing
   std::uint16_t upstream_status = 0;  // 0 when nothing was asked or answered
   bool was_forwarded = false;         // a byte of it may have reached an upstream
+  bool was_forwarded_whole = false;   // all of it left for one
   std::uint64_t request_body_bytes = 0;
   std::uint64_t response_body_bytes = 0;
   Duration policy_time{};    // from the head to the verdict, waiting included

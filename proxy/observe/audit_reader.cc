@@ -153,6 +153,7 @@ bool AuditLineReader::isWanted(std::string_view line, bool& is_record) {
          isAsked(query_.reason, textAt(root, "reason")) &&
          isAsked(query_.request_id, textAt(root, "request_id")) &&
          isAsked(query_.approval_id, textAt(root, "approval_id")) &&
+         isAsked(query_.host, textAt(what, "host")) &&
          isAsked(query_.route, textAt(what, "route")) &&
          isAsked(query_.action, textAt(what, "action")) &&
          isAsked(query_.principal, textAt(who, "principal")) &&

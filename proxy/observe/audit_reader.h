@@ -26,6 +26,7 @@ struct AuditQuery {
   std::string reason;
   std::string request_id;
   std::string approval_id;
+  std::string host;
   std::string route;
   std::string action;
   std::string principal;

@@ -17,7 +17,7 @@ namespace {
 
 // Every text is cut to its bound before it is escaped; an escape is at most six bytes for one.
 constexpr std::size_t kEscapeBytesMax = 6;
-constexpr std::size_t kFactTexts = 18;
+constexpr std::size_t kFactTexts = 19;
 constexpr std::size_t kFixedBytesMax = 2048;  // keys, numbers, addresses and braces
 static_assert(kEscapeBytesMax * (limits::kAuditPathBytesMax + limits::kAuditDetailBytesMax +
                                  kFactTexts * limits::kFactBytesMax +
@@ -184,6 +184,7 @@ AuditRecord auditRecordOf(const Exchange& exchange) {
   record.sender = facts.sender;
   record.group = facts.group;
   record.method = exchange.request.method_token;
+  record.host = exchange.request.authority;
   record.path = exchange.request.target.path;
   if (exchange.route != nullptr) record.route = exchange.route->name();
   record.action = facts.action;
@@ -201,6 +202,7 @@ AuditRecord auditRecordOf(const Exchange& exchange) {
   record.status = decision.status;
   record.upstream_status = decision.upstream_status;
   record.was_forwarded = decision.was_forwarded;
+  record.was_forwarded_whole = decision.was_forwarded_whole;
   record.request_bytes = decision.request_body_bytes;
   record.response_bytes = decision.response_body_bytes;
   record.policy_time = decision.policy_time;
@@ -284,6 +286,7 @@ void AuditFormat::putWhat(JsonPen& pen, const AuditRecord& record) {
   pen.put("\"what\":");
   Members what(pen);
   what.text("\"method\":", record.method, limits::kMethodBytesMax);
+  what.text("\"host\":", shownHost(record.host, scratch_));
   what.text("\"path\":", shownPath(record.path, scratch_), limits::kAuditPathBytesMax);
   what.text("\"route\":", record.route);
   what.text("\"action\":", record.action);
@@ -339,10 +342,8 @@ void AuditFormat::putRest(JsonPen& pen, const AuditRecord& record) {
   rest.number("\"status\":", record.status);
   if (record.upstream_status != 0) {
     rest.number("\"upstream_status\":", record.upstream_status);
-  } else if (record.message && record.was_forwarded) {
-    rest.text("\"upstream\":", "sent");
-  } else if (record.was_forwarded) {
-    rest.text("\"upstream\":", "begun");  // a part of it was sent, and no answer came
+  } else if (record.was_forwarded) {  // and no answer came
+    rest.text("\"upstream\":", record.was_forwarded_whole ? "sent" : "begun");
   }
   rest.number("\"request_bytes\":", record.request_bytes);
   rest.number("\"response_bytes\":", record.response_bytes);

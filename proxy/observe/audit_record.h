@@ -35,7 +35,8 @@ struct AuditRecord {
   std::string_view group;
   // what
   std::string_view method;
-  std::string_view path;  // without the query; token-like segments are redacted when written
+  std::string_view host;  // with its port; the route was chosen by it
+  std::string_view path;  // without the query; token-like pieces of both are redacted when written
   std::string_view route;
   std::string_view action;
   std::string_view event_type;
@@ -56,6 +57,7 @@ struct AuditRecord {
   std::uint16_t status = 0;
   std::uint16_t upstream_status = 0;
   bool was_forwarded = false;  // a byte of it may have reached an upstream; told without a status
+  bool was_forwarded_whole = false;  // and all of it has left for it
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   Duration policy_time{};

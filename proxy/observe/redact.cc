@@ -61,6 +61,28 @@ bool isUuid(std::string_view text) {
   return true;
 }
 
+// `text` with every token-like piece between separators replaced: itself, or a view of `scratch`.
+std::string_view withoutTokens(std::string_view text, char separator, std::string& scratch) {
+  if (text.size() < kTokenRunBytes) return text;
+  const auto forEachPiece = [&](auto visit) {
+    std::size_t begin = 0;
+    while (begin < text.size()) {
+      const std::size_t end = std::min(text.find(separator, begin), text.size());
+      visit(text.substr(begin, end - begin), end < text.size());
+      begin = end + 1;
+    }
+  };
+  bool has_token = false;
+  forEachPiece([&](std::string_view piece, bool) { has_token |= isTokenLike(piece); });
+  if (!has_token) return text;
+  scratch.clear();
+  forEachPiece([&](std::string_view piece, bool is_followed) {
+    scratch.append(isTokenLike(piece) ? kRedacted : piece);
+    if (is_followed) scratch.push_back(separator);
+  });
+  return scratch;
+}
+
 }  // namespace
 
 bool isHeaderShown(std::string_view name) { return contains(kShownHeaders, name); }
@@ -84,24 +106,11 @@ bool isTokenLike(std::string_view text) {
 }
 
 std::string_view shownPath(std::string_view path, std::string& scratch) {
-  if (path.size() < kTokenRunBytes) return path;
-  const auto forEachSegment = [&](auto visit) {
-    std::size_t begin = 0;
-    while (begin < path.size()) {
-      const std::size_t slash = std::min(path.find('/', begin), path.size());
-      visit(path.substr(begin, slash - begin), slash < path.size());
-      begin = slash + 1;
-    }
-  };
-  bool has_token = false;
-  forEachSegment([&](std::string_view segment, bool) { has_token |= isTokenLike(segment); });
-  if (!has_token) return path;
-  scratch.clear();
-  forEachSegment([&](std::string_view segment, bool has_slash) {
-    scratch.append(isTokenLike(segment) ? kRedacted : segment);
-    if (has_slash) scratch.push_back('/');
-  });
-  return scratch;
+  return withoutTokens(path, '/', scratch);
+}
+
+std::string_view shownHost(std::string_view host, std::string& scratch) {
+  return withoutTokens(host, '.', scratch);
 }
 
 std::string shownTarget(std::string_view path, std::string_view query) {

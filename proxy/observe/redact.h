@@ -28,6 +28,9 @@ bool isTokenLike(std::string_view text);
 // view of `scratch`.
 std::string_view shownPath(std::string_view path, std::string& scratch);
 
+// The same of a host's labels.
+std::string_view shownHost(std::string_view host, std::string& scratch);
+
 // Path and query, for operators who debug: parameter names are kept, values are not, except of the
 // few names known to be harmless (and then not when they look like a token).
 std::string shownTarget(std::string_view path, std::string_view query);

@@ -120,6 +120,7 @@ UpstreamSpec readUpstream(const std::string& name, ConfigReader& reader, SchemaS
   }
   spec.idle_connections_max =
       reader.number("idle_connections", spec.idle_connections_max, 0, 65536);
+  spec.connections_max = reader.number("max_connections", spec.connections_max, 1, 1'000'000);
   spec.connect_timeout = readWait(reader, "connect_timeout", spec.connect_timeout);
   spec.idle_timeout = readWait(reader, "idle_timeout", spec.idle_timeout);
   reader.finish();

@@ -9,6 +9,7 @@
 #include "proxy/base/quota.h"
 #include "proxy/policy/snapshot.h"
 #include "proxy/server/connection_gate.h"
+#include "proxy/upstream/connection_slots.h"
 
 namespace edgehold {
 
@@ -16,6 +17,7 @@ struct Capacity {
   ConnectionGate connections;
   SharedQuota exchanges;
   SharedQuota buffered_bytes;
+  UpstreamSlots upstream_connections;  // bounded by each upstream's own `max_connections`
 
   // What is open or under way stays, even past new bounds. `descriptors`: that the process may
   // have open. Returns the connections that this comes to.

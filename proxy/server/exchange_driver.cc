@@ -324,6 +324,9 @@ void ExchangeDriver::onUpstreamError(Error error) {
   if (tunnel_ != nullptr) return tunnel_->onUpstreamLost(std::move(error));
   const bool has_answered = exchange_->decision.upstream_status != 0;
   is_accepted_ = is_accepted_ && has_answered;
+  if (error.reason == Reason::kOverloaded && pool_->isFull()) {
+    station_.metrics().refusedAt(WorkerMetrics::Cap::kUpstreamConnections);
+  }
   if (!has_answered) return refuse(error.reason, std::move(error.message));
   decide(Decision::Kind::kError, error.reason, std::move(error.message));
   client_->abort();
@@ -381,6 +384,7 @@ void ExchangeDriver::answer(const Verdict& verdict) {
 void ExchangeDriver::finish() {
   Exchange& exchange = *exchange_;
   exchange.decision.was_forwarded = upstream_.hasSent();
+  exchange.decision.was_forwarded_whole = upstream_.hasSentAll();
   exchange.decision.total_time = station_.clock().now() - exchange.started;
   settle();
   if (walk_) walk_->finished();

@@ -61,7 +61,7 @@ void MessageExchange::judge(Done done) {
 void MessageExchange::passed() {
   exchange_.decision.kind = Decision::Kind::kAllow;
   exchange_.decision.reason = Reason::kAllowed;
-  exchange_.decision.was_forwarded = true;
+  exchange_.decision.was_forwarded = exchange_.decision.was_forwarded_whole = true;
   finish(true);
 }
 

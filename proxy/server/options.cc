@@ -230,7 +230,7 @@ void CommandLine::addAudit() {
       {"--request-id", &wanted.request_id}, {"--approval-id", &wanted.approval_id},
       {"--route", &wanted.route},           {"--action", &wanted.action},
       {"--principal", &wanted.principal},   {"--group", &wanted.group},
-      {"--sender", &wanted.sender},
+      {"--sender", &wanted.sender},         {"--host", &wanted.host},
   };
   for (const auto& [name, place] : texts) {
     query->add_option(name, *place, "Only records with exactly this")->type_name("TEXT");

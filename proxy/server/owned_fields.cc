@@ -147,10 +147,10 @@ bool isListed(std::string_view name) {
 
 bool isOwnedAnswerField(const Header& field) {
   if (field.id != HeaderId::kOther) return field.id == HeaderId::kXRequestId;
-  constexpr std::string_view kRequestId = "x-request-id";
-  if (field.name.size() < kRequestId.size() || asciiLower(field.name[0]) != 'x') return false;
+  constexpr std::string_view kOwn = "x-edgehold-";
+  if (field.name.size() < kOwn.size() || asciiLower(field.name[0]) != 'x') return false;
   const PlainName plain(field.name);
-  return plain.view().starts_with("x-edgehold-") || plain.view() == kRequestId;
+  return plain.view().starts_with(kOwn) || plain.view() == "x-request-id";
 }
 
 bool isOwnedField(const Header& field) {

@@ -25,9 +25,10 @@ void Station::adopt(std::shared_ptr<const PolicySnapshot> snapshot) {
   for (const UpstreamSpec& spec : snapshot_->upstreams()) {
     const auto old = pools_.find(spec.name);
     const bool is_same = old != pools_.end() && old->second->spec() == spec;
-    next[spec.name] =
-        is_same ? old->second
-                : std::make_shared<UpstreamPool>(parts_.loop, graveyard_, parts_.dialer, spec);
+    next[spec.name] = is_same ? old->second
+                              : std::make_shared<UpstreamPool>(
+                                    parts_.loop, graveyard_, parts_.dialer, spec,
+                                    parts_.capacity.upstream_connections.of(spec.name));
   }
   pools_ = std::move(next);
 }

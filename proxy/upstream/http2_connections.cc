@@ -43,10 +43,11 @@ std::unique_ptr<UpstreamStream> Http2Connections::streamOfLeastBusy(Predicate is
   return best != nullptr ? best->makeStream() : nullptr;
 }
 
-std::unique_ptr<UpstreamStream> Http2Connections::add(std::unique_ptr<Transport> transport) {
+std::unique_ptr<UpstreamStream> Http2Connections::add(std::unique_ptr<Transport> transport,
+                                                      ConnectionSlots::Slot slot) {
   Http2UpstreamConnection::Owner& owner = *this;
-  connections_.push_back(
-      std::make_unique<Http2UpstreamConnection>(loop_, owner, spec_, std::move(transport)));
+  connections_.push_back(std::make_unique<Http2UpstreamConnection>(
+      loop_, owner, spec_, std::move(transport), std::move(slot)));
   return connections_.back()->makeStream();
 }
 

@@ -53,6 +53,7 @@ class Http2UpstreamConnection::Stream final : public UpstreamStream {
   }
   void clearDeadline() override { deadline_->cancel(); }
   Seen seen() const override { return seen_; }
+  bool isDrained() override { return !awaits_drain; }
   bool isReusable() const override { return false; }  // the connection is, without it
   void releaseBuffers() override {}
 
@@ -98,10 +99,12 @@ class Http2UpstreamConnection::Stream final : public UpstreamStream {
 };
 
 Http2UpstreamConnection::Http2UpstreamConnection(Loop& loop, Owner& owner, const UpstreamSpec& spec,
-                                                 std::unique_ptr<Transport> transport)
+                                                 std::unique_ptr<Transport> transport,
+                                                 ConnectionSlots::Slot slot)
     : loop_(loop),
       owner_(&owner),
       spec_(spec),
+      slot_(std::move(slot)),
       transport_(std::move(transport)),
       codec_(*this, spec.is_tls),
       deadline_(loop.makeTimer([this] { onOpeningTimeout(); })) {}
@@ -289,12 +292,14 @@ void Http2UpstreamConnection::turnAway(const Error& error) {
 void Http2UpstreamConnection::flush() {
   for (;;) {
     Buffer& output = codec_.pull();
+    if (is_output_broken_) return output.clear();
     if (output.empty()) break;
     const IoResult sent = transport_->send(output.view());
     if (sent.kind == IoResult::Kind::kBlocked) return transport_->wantWrite(true);
     if (sent.kind != IoResult::Kind::kBytes) {
       // The peer may have answered before it closed: what it sent is read first, then the end is
       // met.
+      is_output_broken_ = true;
       output.clear();
       return;
     }
@@ -333,6 +338,7 @@ void Http2UpstreamConnection::abandon() {
 
 void Http2UpstreamConnection::lose(Error error) {
   if (std::exchange(is_lost_, true)) return;
+  slot_.release();  // whoever asks again needs it
   deadline_->cancel();
   transport_->wantRead(false);
   transport_->wantWrite(false);
@@ -345,7 +351,7 @@ void Http2UpstreamConnection::lose(Error error) {
 
 void Http2UpstreamConnection::endIfUnused() {
   if (streams() > 0 || owner_ == nullptr || !has_started_) return;
-  if (!isUsable()) return owner_->onConnectionOver(*this);
+  if (!isUsable() || !owner_->keepsIdle()) return owner_->onConnectionOver(*this);
   if (is_open_ && !deadline_->isArmed()) deadline_->arm(spec_.idle_timeout);
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/base/loop.h"
 #include "proxy/http/http2_client_codec.h"
 #include "proxy/net/transport.h"
+#include "proxy/upstream/connection_slots.h"
 #include "proxy/upstream/upstream_spec.h"
 #include "proxy/upstream/upstream_stream.h"
 
@@ -28,13 +29,15 @@ class Http2UpstreamConnection final : public Mortal,
     virtual ~Owner() = default;
     // The upstream has said how many streams it takes at a time.
     virtual void onConnectionSettled(std::size_t streams_max) = 0;
+    // One that nobody uses may wait for the next request.
+    virtual bool keepsIdle() const = 0;
     // Nobody uses it and nobody will: to be buried.
     virtual void onConnectionOver(Http2UpstreamConnection& connection) = 0;
   };
 
   // `owner` and `spec` outlive it, or call abandon() first.
   Http2UpstreamConnection(Loop& loop, Owner& owner, const UpstreamSpec& spec,
-                          std::unique_ptr<Transport> transport);
+                          std::unique_ptr<Transport> transport, ConnectionSlots::Slot slot);
   ~Http2UpstreamConnection() override;
 
   // A request may be sent on it in this call.
@@ -90,6 +93,7 @@ class Http2UpstreamConnection final : public Mortal,
   Loop& loop_;
   Owner* owner_;
   const UpstreamSpec& spec_;
+  ConnectionSlots::Slot slot_;  // given back after the transport is closed, or was lost
   std::unique_ptr<Transport> transport_;
   Http2ClientCodec codec_;
   std::unique_ptr<Timer> deadline_;  // until it is open; then while nobody uses it
@@ -102,7 +106,8 @@ class Http2UpstreamConnection final : public Mortal,
   bool is_settled_ = false;
   bool is_retired_ = false;
   bool is_lost_ = false;
-  bool is_resuming_ = false;  // a stream is read again
+  bool is_output_broken_ = false;  // what was left has been dropped
+  bool is_resuming_ = false;       // a stream is read again
 };
 
 }  // namespace edgehold

@@ -8,8 +8,10 @@
 #include "proxy/upstream/read_scratch.h"
 
 namespace edgehold {
-UpstreamConnection::UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport)
+UpstreamConnection::UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport,
+                                       ConnectionSlots::Slot slot)
     : loop_(loop),
+      slot_(std::move(slot)),
       transport_(std::move(transport)),
       codec_(*this),
       deadline_(loop.makeTimer([this] {
@@ -80,6 +82,7 @@ void UpstreamConnection::readOnce(std::span<char> scratch) {
     case IoResult::Kind::kBlocked:
       return;
     case IoResult::Kind::kEnd:
+      slot_.release();  // whoever asks again needs it
       codec_.receiveEnd();
       return lose(Error{Reason::kUpstreamReset, "upstream closed the connection"});
     case IoResult::Kind::kFailed:
@@ -124,6 +127,7 @@ void UpstreamConnection::flush() {
     } else {
       // The peer may have answered before it closed: what it sent is read first, then the end is
       // met.
+      is_output_broken_ = true;
       output.clear();
       return;
     }
@@ -136,6 +140,7 @@ void UpstreamConnection::flush() {
 
 void UpstreamConnection::lose(Error error) {
   if (std::exchange(is_lost_, true)) return;
+  slot_.release();
   deadline_->cancel();
   transport_->wantRead(false);
   transport_->wantWrite(false);

@@ -10,6 +10,7 @@
 #include "proxy/base/loop.h"
 #include "proxy/http/http1_client_codec.h"
 #include "proxy/net/transport.h"
+#include "proxy/upstream/connection_slots.h"
 #include "proxy/upstream/upstream_stream.h"
 
 namespace edgehold {
@@ -19,7 +20,7 @@ class UpstreamConnection final : public UpstreamStream,
                                  private ClientCodec::Events,
                                  private TurnEndTask {
  public:
-  UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport);
+  UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport, ConnectionSlots::Slot slot);
 
   void setUser(User* user) override { user_ = user; }
   void start() override { transport_->start(*this); }
@@ -30,6 +31,7 @@ class UpstreamConnection final : public UpstreamStream,
     if (is_open_ && !is_lost_) flush();
   }
   std::size_t queuedBytes() override { return codec_.pull().size(); }
+  bool isDrained() override { return !is_output_broken_ && codec_.pull().empty(); }
   void pauseReading(bool is_paused) override;
   void setDeadline(Duration delay, Reason reason) override;
   void clearDeadline() override { deadline_->cancel(); }
@@ -60,6 +62,7 @@ class UpstreamConnection final : public UpstreamStream,
   void lose(Error error);
 
   Loop& loop_;
+  ConnectionSlots::Slot slot_;  // given back after the transport is closed, or was lost
   std::unique_ptr<Transport> transport_;
   Http1ClientCodec codec_;
   std::unique_ptr<Timer> deadline_;
@@ -74,6 +77,7 @@ class UpstreamConnection final : public UpstreamStream,
   bool is_lost_ = false;
   bool is_paused_ = false;
   bool is_resuming_ = false;
+  bool is_output_broken_ = false;  // what was left has been dropped
   bool has_ended_output_ = false;  // a tunnel's half-close
 };
 

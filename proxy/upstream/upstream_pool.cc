@@ -41,15 +41,24 @@ class UpstreamPool::IdleSlot final : public UpstreamStream::User,
   std::unique_ptr<UpstreamStream> connection_;
 };
 
-UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec)
-    : loop_(loop), graveyard_(graveyard), dialer_(dialer), spec_(std::move(spec)) {
+UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec,
+                           std::shared_ptr<ConnectionSlots> slots)
+    : loop_(loop),
+      graveyard_(graveyard),
+      dialer_(dialer),
+      spec_(std::move(spec)),
+      slots_(slots != nullptr ? std::move(slots) : std::make_shared<ConnectionSlots>()) {
+  slots_->join();
   if (spec_.protocol == UpstreamProtocol::kHttp2) {
-    shared_ = std::make_unique<Http2Connections>(loop_, graveyard_, spec_);
+    shared_ = std::make_unique<Http2Connections>(loop_, graveyard_, spec_, *slots_);
   }
 }
 
 // The last exchange of an old policy may end the pool from within one of its connections.
-UpstreamPool::~UpstreamPool() { closeIdle(); }
+UpstreamPool::~UpstreamPool() {
+  closeIdle();
+  slots_->leave();
+}
 
 std::unique_ptr<UpstreamStream> UpstreamPool::takeIdle() {
   if (shared_ != nullptr) {
@@ -97,6 +106,8 @@ Result<std::unique_ptr<UpstreamStream>> UpstreamPool::dial(const UpstreamAddress
                                                            IpAddress ip) {
   // While the name was looked up, somebody else may have dialled.
   if (auto stream = shared_ != nullptr ? shared_->join() : nullptr) return stream;
+  auto slot = slots_->take(spec_.connections_max);
+  if (!slot) return fail(Reason::kOverloaded, "the upstream's `max_connections` are open");
   Result<std::unique_ptr<Transport>> transport =
       dialer_.dial(spec_, address, Endpoint{ip, address.port});
   if (!transport) {
@@ -104,14 +115,16 @@ Result<std::unique_ptr<UpstreamStream>> UpstreamPool::dial(const UpstreamAddress
     return fail(std::move(transport).error());
   }
   ++counts_.opened;
-  if (shared_ != nullptr) return shared_->add(std::move(*transport));
-  return std::make_unique<UpstreamConnection>(loop_, std::move(*transport));
+  if (shared_ != nullptr) return shared_->add(std::move(*transport), std::move(*slot));
+  return std::make_unique<UpstreamConnection>(loop_, std::move(*transport), std::move(*slot));
 }
 
 void UpstreamPool::giveBack(std::unique_ptr<UpstreamStream> connection) {
   connection->setUser(nullptr);
   connection->clearDeadline();
-  const bool keeps = connection->isReusable() && idle_.size() < spec_.idle_connections_max;
+  const std::size_t most =
+      std::min(spec_.idle_connections_max, slots_->shareOf(spec_.connections_max));
+  const bool keeps = connection->isReusable() && idle_.size() < most;
   if (!keeps) return graveyard_.bury(std::move(connection));
   connection->pauseReading(false);
   connection->releaseBuffers();

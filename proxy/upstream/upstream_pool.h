@@ -13,6 +13,7 @@
 #include "proxy/net/event_loop.h"
 #include "proxy/net/resolver.h"
 #include "proxy/net/transport.h"
+#include "proxy/upstream/connection_slots.h"
 #include "proxy/upstream/upstream_spec.h"
 #include "proxy/upstream/upstream_stream.h"
 
@@ -40,7 +41,9 @@ class UpstreamPool {
     std::uint64_t failed = 0;
   };
 
-  UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec);
+  // `slots` are shared with the other pools of this upstream; null: it has none.
+  UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec,
+               std::shared_ptr<ConnectionSlots> slots = nullptr);
   ~UpstreamPool();
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
@@ -54,10 +57,12 @@ class UpstreamPool {
   // sent on it at once. Null when there is none.
   std::unique_ptr<UpstreamStream> takeIdle();
   // A new connection, or a stream of one that is being opened, not started yet. Comes at once
-  // unless the host must be resolved.
+  // unless the host must be resolved. kOverloaded: the upstream has all that it may have.
   Async<Result<std::unique_ptr<UpstreamStream>>> open();
   // Takes a connection back when its request is over: keeps it if it can be used again.
   void giveBack(std::unique_ptr<UpstreamStream> connection);
+  // No connection may be opened now.
+  bool isFull() const { return slots_->taken() >= spec_.connections_max; }
   // Closes what is idle; a draining worker keeps none.
   void closeIdle();
 
@@ -72,6 +77,7 @@ class UpstreamPool {
   Graveyard& graveyard_;
   Dialer& dialer_;
   UpstreamSpec spec_;
+  std::shared_ptr<ConnectionSlots> slots_;
   std::vector<std::unique_ptr<IdleSlot>> idle_;
   std::unique_ptr<Http2Connections> shared_;  // null: HTTP/1
   std::size_t next_address_ = 0;

@@ -143,6 +143,7 @@ void UpstreamRequest::onConnectionLost(Error error) {
   if (has_retried_ || !mayStartAgain(seen)) return failWith(std::move(error));
   has_retried_ = true;
   has_head_left_ = false;
+  has_sent_all_ = false;
   openNew();
 }
 
@@ -159,7 +160,13 @@ bool UpstreamRequest::mayStartAgain(UpstreamStream::Seen seen) const {
   return false;
 }
 
+bool UpstreamRequest::hasSentAll() const {
+  if (connection_ == nullptr) return has_sent_all_;
+  return has_head_left_ && has_ended_ && connection_->isDrained();
+}
+
 void UpstreamRequest::bury() {
+  has_sent_all_ = hasSentAll();
   has_head_left_ = false;
   if (connection_ == nullptr) return;
   connection_->setUser(nullptr);
@@ -177,8 +184,8 @@ void UpstreamRequest::reset() {
   if (is_said) connection_->flushNow();
   bury();
   early_body_.release();
-  is_under_way_ = has_head_left_ = has_sent_ = has_ended_ = has_answer_ = has_retried_ =
-      is_tunnel_ = false;
+  is_under_way_ = has_head_left_ = has_sent_ = has_sent_all_ = has_ended_ = has_answer_ =
+      has_retried_ = is_tunnel_ = false;
   pool_ = nullptr;
   head_ = nullptr;
 }

@@ -52,6 +52,8 @@ class UpstreamRequest final : private UpstreamStream::User {
   void reset();
   // Bytes of this request may have reached the upstream.
   bool hasSent() const { return has_sent_; }
+  // The request was whole, and all of it has left: the upstream may have acted on it.
+  bool hasSentAll() const;
 
  private:
   void onConnectionOpen() override;
@@ -81,7 +83,8 @@ class UpstreamRequest final : private UpstreamStream::User {
   bool is_under_way_ = false;
   bool has_head_left_ = false;  // the codec has been given the request head
   bool has_sent_ = false;
-  bool has_ended_ = false;  // sendEnd() was called
+  bool has_sent_all_ = false;  // on the connection that was given up
+  bool has_ended_ = false;     // sendEnd() was called
   bool has_answer_ = false;
   bool is_tunnel_ = false;
   bool has_retried_ = false;

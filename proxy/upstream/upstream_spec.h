@@ -39,6 +39,7 @@ struct UpstreamSpec {
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
   std::string host;                        // what goes out as Host; empty: the client's own
   std::size_t idle_connections_max = 256;  // kept warm, per worker
+  std::size_t connections_max = limits::kUpstreamConnectionsDefault;  // in all, of all workers
   std::chrono::nanoseconds connect_timeout = limits::kConnectTimeout;
   std::chrono::nanoseconds idle_timeout = limits::kUpstreamIdleTimeout;
 

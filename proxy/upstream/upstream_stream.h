@@ -45,6 +45,8 @@ class UpstreamStream : public Mortal {
   virtual void flushNow() {}
   // Of this request, not taken by the transport yet.
   virtual std::size_t queuedBytes() = 0;
+  // The transport has taken all that was given for it, and had not failed.
+  virtual bool isDrained() = 0;
   // Back-pressure: the client takes no more of the response now.
   virtual void pauseReading(bool is_paused) = 0;
   // onConnectionLost(`reason`) unless called again, or cleared, within `delay`.

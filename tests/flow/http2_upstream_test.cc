@@ -54,6 +54,16 @@ class Http2UpstreamFlowTest : public FlowTest {
   Http2ServerPeer server_;
 };
 
+TEST_F(Http2UpstreamFlowTest, RecordsHowMuchOfARequestHadLeft) {
+  const auto whole = get("/whole");
+  const auto part = ask("POST /part HTTP/1.1\r\nHost: edge\r\nContent-Length: 2\r\n\r\nh");
+  EXPECT_TRUE(agent().isWhole(1));
+  whole->reset();
+  part->reset();
+  EXPECT_EQ(audit().at(0)["upstream"].asString(), "sent");
+  EXPECT_EQ(audit().at(1)["upstream"].asString(), "begun");
+}
+
 TEST_F(Http2UpstreamFlowTest, CarriesManyClientsOnOneConnection) {
   const auto first = get("/1");
   const auto second = get("/2");

@@ -116,6 +116,79 @@ TEST_F(SpineTest, CutsAStreamedBodyOneBytePastTheLimit) {
   EXPECT_EQ(audit().at(0)["upstream"].asString(), "begun");
 }
 
+TEST_F(SpineTest, Answers503WhenTheUpstreamHasAllItsConnections) {
+  std::string config(kOpen);
+  config.replace(config.find("80:80\""), 6, "80:80\", max_connections: 1");
+  use(config);
+  const auto first = connect();
+  send(*first, kGet);
+  const auto second = connect();
+  send(*second, kGet);
+  EXPECT_THAT(second->received, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(second->received, HasSubstr("Retry-After: "));
+  EXPECT_THAT(second->received, HasSubstr("\"reason\":\"overloaded\""));
+  EXPECT_FALSE(second->is_closed) << "it may ask again";
+  EXPECT_THAT(metrics_registry_.render(),
+              HasSubstr("edgehold_overload_refusals_total{limit=\"upstream_connections\"} 1\n"));
+  EXPECT_TRUE(audit().at(0)["upstream"].isNull()) << "nothing of it was sent";
+  send(upstream(), kOk);
+  send(*second, kGet);
+  send(upstream(), kOk);
+  EXPECT_THAT(second->received, HasSubstr("HTTP/1.1 200 "));
+}
+
+TEST_F(SpineTest, CountsConnectionsWhoseSyntaxIsBroken) {
+  use(kOpen);
+  for (const std::string_view bytes :
+       {"GET / HTTP/1.1\r\n\r\n", "get / HTTP/1.1\r\nHost: edge\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : edge\r\n\r\n", "\x16\x03\x01\r\n\r\n"}) {
+    send(*connect(), bytes);
+  }
+  const auto cut = connect();
+  send(*cut, "POST / HTTP/1.1\r\nHost: edge\r\nContent-Length: 2\r\n\r\nh");
+  cut->end();
+  send(*connect(), kGet);
+  EXPECT_THAT(metrics_registry_.render(),
+              HasSubstr("edgehold_protocol_errors_total{kind=\"http1_syntax\"} 4\n"));
+}
+
+// Whoever reads the record must know whether the upstream may have acted on it.
+TEST_F(SpineTest, RecordsHowMuchOfARequestHadLeftWhenItsClientWentAway) {
+  const struct {
+    const char* said;
+    std::string_view request;
+    std::size_t send_room;
+  } kCases[] = {
+      {"sent", kGet, 4096},
+      {"sent", "POST / HTTP/1.1\r\nHost: edge\r\nContent-Length: 2\r\n\r\nhi", 4096},
+      {"sent", "POST / HTTP/1.1\r\nHost: edge\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       4096},
+      {"begun", "POST / HTTP/1.1\r\nHost: edge\r\nContent-Length: 2\r\n\r\nh", 4096},
+      {"begun", kGet, 10},
+  };
+  use(kOpen);
+  for (std::size_t i = 0; i < std::size(kCases); ++i) {
+    const auto client = connect();
+    send(*client, kCases[i].request);
+    ASSERT_EQ(dialer_.peers.size(), i + 1);
+    dialer_.peers.back()->send_room = kCases[i].send_room;
+    upstream();
+    client->reset();
+    const Json::Value record = audit().at(i);
+    EXPECT_EQ(record["reason"].asString(), "client_closed");
+    EXPECT_EQ(record["upstream"].asString(), kCases[i].said) << i;
+  }
+}
+
+TEST_F(SpineTest, RecordsThatAllHadLeftWhenTheUpstreamBroke) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, kGet);
+  upstream().reset();
+  EXPECT_EQ(audit().at(0)["reason"].asString(), "upstream_reset");
+  EXPECT_EQ(audit().at(0)["upstream"].asString(), "sent");
+}
+
 TEST_F(SpineTest, ReadsNoMoreOfABodyThanTheUpstreamTakes) {
   use(kOpen);
   const auto client = connect();
@@ -351,7 +424,7 @@ TEST_F(SpineTest, StripsWhatOnlyEdgeholdMaySayToClients) {
   send(*client, kGet);
   send(upstream(),
        "HTTP/1.1 200 OK\r\nX-Edgehold-Principal: forged\r\nx_edgehold_group: forged\r\n"
-       "X_Request_Id: forged\r\nX-Request-Id: forged\r\nX-Keep: yes\r\nContent-Length: 0\r\n\r\n");
+       "X-Request-Id: forged\r\nX-Keep: yes\r\nContent-Length: 0\r\n\r\n");
   EXPECT_THAT(client->received, StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(client->received, HasSubstr("X-Keep: yes\r\n"));
   EXPECT_THAT(client->received, Not(HasSubstr("forged")));

@@ -39,6 +39,7 @@ void fill(Exchange& exchange, const Route& route) {
   exchange.client.peer = *Endpoint::parse("203.0.113.7:5000");
   exchange.route = &route;
   exchange.request.method_token = "POST";
+  exchange.request.authority = "bot.example:8443";
   exchange.request.target.path = "/v1/messages";
   exchange.facts.principal = "qq";
   exchange.facts.sender = "s1";
@@ -82,7 +83,8 @@ TEST(AuditRecord, SaysAllThatIsKnownInOneLine) {
   EXPECT_EQ(
       lineOf(record),
       R"({"who":{"address":"203.0.113.7","principal":"qq","sender":"s1","group":"g1"},)"
-      R"("what":{"method":"POST","path":"/v1/messages","route":"bot","action":"mass_send",)"
+      R"("what":{"method":"POST","host":"bot.example:8443","path":"/v1/messages","route":"bot",)"
+      R"("action":"mass_send",)"
       R"("event_type":"message","event_id":"e1"},"when":"2023-11-14T22:13:20.123Z",)"
       R"("why":{"filter":"approval_hold","rule":"mass_send","detail":"more than 100 receivers",)"
       R"("shadows":[{"filter":"host_guard","reason":"host_rejected","rule":"r9"}]},)"
@@ -103,6 +105,19 @@ TEST(AuditRecord, TellsTheProxyBetweenAndTheUpstreamsAnswer) {
   EXPECT_THAT(line, HasSubstr(R"("peer":"2001:db8::1")"));
   EXPECT_THAT(line, HasSubstr(R"("upstream_status":503)"));
   EXPECT_THAT(line, HasSubstr(R"("upstream_us":9)"));
+}
+
+TEST(AuditRecord, TellsHowMuchOfARequestWithoutAnswerLeft) {
+  const auto route = routeNamed("bot");
+  Exchange exchange;
+  fill(exchange, *route);
+  EXPECT_THAT(lineOf(auditRecordOf(exchange)), Not(HasSubstr("upstream")));
+  exchange.decision.was_forwarded = true;
+  EXPECT_THAT(lineOf(auditRecordOf(exchange)), HasSubstr(R"("upstream":"begun")"));
+  exchange.decision.was_forwarded_whole = true;
+  EXPECT_THAT(lineOf(auditRecordOf(exchange)), HasSubstr(R"("upstream":"sent")"));
+  exchange.decision.upstream_status = 200;
+  EXPECT_THAT(lineOf(auditRecordOf(exchange)), Not(HasSubstr(R"("upstream":)")));
 }
 
 TEST(AuditRecord, LeadsWithTheConfiguredFieldsInTheirOrder) {
@@ -134,7 +149,7 @@ TEST(AuditRecord, ContainsWhateverPeersSend) {
   record.decision = "deny";
   record.reason = "ip_denied";
   record.principal = record.channel = record.sender = record.group = evil;
-  record.method = record.path = record.route = record.action = evil;
+  record.method = record.host = record.path = record.route = record.action = evil;
   record.event_type = record.event_id = record.filter = record.rule = record.detail = evil;
   record.request_id = record.approval_id = record.policy = record.trace_id = evil;
   const std::vector<std::pair<std::string_view, std::string_view>> tags = {{evil, evil}};

@@ -25,6 +25,7 @@ std::string line(const char* request_id, const char* when = "2026-11-21T11:00:00
   record.group = "g1";
   record.sender = "s1";
   record.route = "bot";
+  record.host = "h:1";
   record.action = "mass_send";
   record.approval_id = "a1";
   record.decision = "hold";
@@ -126,7 +127,8 @@ TEST(AuditReader, KeepsOnlyWhatAllConditionsHoldFor) {
         Condition{&AuditQuery::request_id, "a"}, Condition{&AuditQuery::route, "bot"},
         Condition{&AuditQuery::action, "mass_send"}, Condition{&AuditQuery::principal, "qq"},
         Condition{&AuditQuery::group, "g1"}, Condition{&AuditQuery::sender, "s1"},
-        Condition{&AuditQuery::approval_id, "a1"}, Condition{&AuditQuery::text, "mass_"}}) {
+        Condition{&AuditQuery::approval_id, "a1"}, Condition{&AuditQuery::host, "h:1"},
+        Condition{&AuditQuery::text, "mass_"}}) {
     AuditQuery query;
     query.*condition.field = condition.value;
     EXPECT_EQ(readText(line("a"), query).lines.size(), 1u) << condition.value;

@@ -45,6 +45,9 @@ TEST(Redact, ReplacesOnlyTheTokenInAPath) {
   EXPECT_EQ(shownPath("/bot110201543:AAHdqTcvCH1vGWJxfSeof/sendMessage", scratch),
             "/[redacted]/sendMessage");
   EXPECT_EQ(shownPath("/a//0123456789abcdef0123/", scratch), "/a//[redacted]/");
+  EXPECT_EQ(shownHost("a1b2c3d4e5f6a7b8c9.example.com:8443", scratch),
+            "[redacted].example.com:8443");
+  EXPECT_EQ(shownHost("bot-7.example.com", scratch), "bot-7.example.com");
   EXPECT_EQ(shownPath("*", scratch), "*");
   EXPECT_EQ(shownPath("", scratch), "");
 }

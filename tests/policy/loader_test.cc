@@ -13,9 +13,11 @@ namespace edgehold {
 namespace {
 
 using std::chrono_literals::operator""s;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr std::string_view kHead =
     "listen: {address: \"127.0.0.1:0\", clear_text: true}\n"
@@ -86,6 +88,11 @@ TEST_F(LoaderTest, TellsWhatIsWrongWithAWebSocket) {
       {"{inspect: true, protocol: slack}", "`openclaw`"},
       {"{inspect: true, message_bytes: 65MiB}", "message_bytes"},
       {"{inspect: true, protocol: openclaw, message_bytes: 26MiB}", "reads JSON: at most `25MiB`"},
+      {"{inspect: true, message_bytes: 0B}", "websocket.message_bytes: must be at least `1B`"},
+      {"{inspect: true, message_bytes: 1KiB, message_bytes_unauthenticated: 1025B}",
+       "websocket.message_bytes_unauthenticated: is more than `message_bytes`, `1KiB`"},
+      {"", "websocket: says nothing: write `{inspect: true}`"},
+      {"~", "websocket: says nothing: write `{inspect: true}`"},
       {"{idle_timeout: 0s}", "must be longer than zero"},
       {"{inspected: true}", "unknown key `inspected`"},
   };
@@ -94,6 +101,75 @@ TEST_F(LoaderTest, TellsWhatIsWrongWithAWebSocket) {
                 ElementsAre(HasSubstr(told)))
         << websocket;
   }
+}
+
+TEST_F(LoaderTest, TakesBoundsOfMessagesAtTheirBorders) {
+  for (const char* const bounds :
+       {"message_bytes: 1B", "message_bytes: 1KiB, message_bytes_unauthenticated: 1KiB",
+        "message_bytes: 1KiB, message_bytes_unauthenticated: 0B",
+        "protocol: openclaw, message_bytes: 1KiB"}) {
+    const auto result = loadRoute("  websocket: {inspect: true, " + std::string(bounds) + "}\n");
+    EXPECT_THAT(result.errors, IsEmpty()) << bounds;
+  }
+}
+
+TEST_F(LoaderTest, WarnsOfFiltersThatRefuseEveryWebSocketOfTheirRoute) {
+  const auto warningsOf = [this](const std::string& websocket, const std::string& filter) {
+    const auto result = loadRoute(websocket + "  filters: [" + filter + "]\n");
+    EXPECT_THAT(result.errors, IsEmpty());
+    return result.snapshot->warnings();
+  };
+  const std::string open = "  websocket: {inspect: true}\n";
+  EXPECT_THAT(warningsOf(open, "event_types: {wants_event: true}"),
+              ElementsAre(HasSubstr("route `r`: `event_types` wants an event, and a request to "
+                                    "upgrade brings none")));
+  EXPECT_THAT(warningsOf(open, "dedupe: {wants_event: true, name: once}"),
+              ElementsAre(HasSubstr("`once` wants an event")));
+  EXPECT_THAT(warningsOf("", "event_types: {wants_event: true}"), IsEmpty());
+  EXPECT_THAT(warningsOf(open, "event_types: {wants_event: true, mode: shadow}"), IsEmpty());
+  EXPECT_THAT(warningsOf(open, "event_types: {wants_event: true, mode: off}"), IsEmpty());
+  EXPECT_THAT(warningsOf(open, "dedupe: {}"), IsEmpty());
+}
+
+TEST_F(LoaderTest, WarnsOfMessageRulesThatSeeNoMessage) {
+  const auto warningsOf = [this](const std::string& websocket) {
+    const auto result = loadRoute(
+        websocket + "  filters: [lua_rules: {on_message: true}, approval_hold: {mode: off}]\n");
+    EXPECT_THAT(result.errors, IsEmpty());
+    return result.snapshot->warnings();
+  };
+  EXPECT_THAT(warningsOf("  websocket: {idle_timeout: 90s}\n"),
+              ElementsAre(HasSubstr("route `r`: its rules have `on_message`, and no message")));
+  EXPECT_THAT(warningsOf("  websocket: {inspect: true}\n"), IsEmpty());
+  EXPECT_THAT(warningsOf(""), IsEmpty()) << "rules are shared by routes";
+}
+
+TEST_F(LoaderTest, WantsAListenerThatVerifiesTheCertificatesThatAFilterWants) {
+  const std::string route =
+      "upstreams: {agent: {url: \"http://a\"}}\n"
+      "routes: [{name: r, upstream: agent, filters: [mtls_identity: {}]}]\n";
+  folder_.write("c.pem", "c");
+  const auto errorsWith = [&](const std::string& more) {
+    return errorsOf("listen: {address: \"127.0.0.1:1\", tls: {certificate: c.pem, key: c.pem" +
+                    more + "}}\n" + route);
+  };
+  EXPECT_THAT(errorsWith(""), ElementsAre(AllOf(HasSubstr("routes[0].filters[0].mtls_identity: no "
+                                                          "listener verifies client certificates"),
+                                                HasSubstr("`tls.client_ca`"))));
+  EXPECT_THAT(errorsWith(", client_ca: c.pem, client_certificate: none"), SizeIs(1));
+  EXPECT_THAT(errorsWith(", client_ca: c.pem, client_certificate: optional"), IsEmpty());
+  EXPECT_THAT(errorsWith(", client_ca: c.pem"), IsEmpty());
+}
+
+TEST_F(LoaderTest, WantsAtLeastOneConnectionToAnUpstream) {
+  const auto errorsWith = [this](const std::string& most) {
+    return errorsOf(
+        "listen: {address: \"1.2.3.4:1\", clear_text: true}\n"
+        "upstreams: {agent: {url: \"http://a\", max_connections: " +
+        most + "}}\n" + std::string(kRoute));
+  };
+  EXPECT_THAT(errorsWith("0"), ElementsAre(HasSubstr("upstreams.agent.max_connections: ")));
+  EXPECT_THAT(errorsWith("1"), IsEmpty());
 }
 
 TEST_F(LoaderTest, FillsDefaults) {
@@ -143,6 +219,7 @@ upstreams:
     connect_timeout: 1s
     idle_timeout: 2s
     idle_connections: 7
+    max_connections: 9
 routes:
   - name: hook
     match: {path: /hook, hosts: [Bot.Example, "*.example.org"], exact: true}
@@ -186,6 +263,7 @@ routes:
   EXPECT_TRUE(upstream.tls.verify);
   EXPECT_EQ(upstream.host, "agent.example:8443");
   EXPECT_EQ(upstream.idle_connections_max, 7u);
+  EXPECT_EQ(upstream.connections_max, 9u);
   const Route& route = *snapshot.routes().at(0);
   EXPECT_EQ(route.upstream(), "agent");
   EXPECT_EQ(route.limits().body_bytes_max, 2u << 20);

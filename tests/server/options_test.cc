@@ -151,16 +151,18 @@ TEST(Options, ValuesArriveWhereTheyBelong) {
   EXPECT_EQ(approve.options->who, "ann");
   EXPECT_TRUE(approve.options->is_json);
 
-  const auto query = parse({"audit",        "query", "--file",        "a.jsonl", "--until",  "2h",
-                            "--request-id", "r",     "--approval-id", "a",       "--route",  "o",
-                            "--action",     "c",     "--principal",   "p",       "--group",  "g",
-                            "--sender",     "s",     "--text",        "t",       "--reason", "n"});
+  const auto query =
+      parse({"audit",         "query", "--file",   "a.jsonl", "--until",  "2h", "--request-id", "r",
+             "--approval-id", "a",     "--route",  "o",       "--action", "c",  "--principal",  "p",
+             "--group",       "g",     "--sender", "s",       "--text",   "t",  "--reason",     "n",
+             "--host",        "h"});
   ASSERT_TRUE(query.options.has_value());
   EXPECT_EQ(query.options->audit_file, "a.jsonl");
   EXPECT_EQ(query.options->until, "2h");
   const AuditQuery& audit = query.options->audit;
   EXPECT_EQ(audit.request_id + audit.approval_id + audit.route + audit.action, "raoc");
-  EXPECT_EQ(audit.principal + audit.group + audit.sender + audit.text + audit.reason, "pgstn");
+  EXPECT_EQ(audit.principal + audit.group + audit.sender + audit.text + audit.reason + audit.host,
+            "pgstnh");
   EXPECT_FALSE(query.options->is_json);
 }
 

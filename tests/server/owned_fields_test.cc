@@ -101,7 +101,7 @@ TEST(OwnedFields, OnlyEdgeholdsOwnAreTakenFromUpstreams) {
     std::transform(name.begin(), name.end(), name.begin(), ::toupper);
     return name;
   };
-  for (const std::string name :
+  for (const std::string& name :
        {std::string("X-Edgehold-Principal"), std::string("x-edgehold-"),
         std::string("X-Request-Id"), "X-Edgehold-" + std::string(5000, 'a')}) {
     EXPECT_TRUE(is_owned(name)) << name;

@@ -569,5 +569,33 @@ TEST_F(Http2UpstreamTest, RefusesAnUpgrade) {
   EXPECT_TRUE(dialer_.peers.empty());
 }
 
+TEST_F(Http2UpstreamTest, IsRefusedWhenItsConnectionsAreThereAndHaveNoRoom) {
+  spec_.connections_max = 1;
+  makePool();
+  const auto askers = askMany(3);
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  open(0, /*streams_max=*/2);
+  loop_.settle();
+  EXPECT_FALSE(askers[0]->error || askers[1]->error);
+  ASSERT_TRUE(askers[2]->error.has_value());
+  EXPECT_EQ(askers[2]->error->reason, Reason::kOverloaded);
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+}
+
+TEST_F(Http2UpstreamTest, KeepsNoIdleConnectionThatAnotherWorkerMayNeed) {
+  spec_.connections_max = 1;
+  const auto slots = std::make_shared<ConnectionSlots>();
+  pool_ = std::make_unique<UpstreamPool>(loop_, graveyard_, dialer_, spec_, slots);
+  UpstreamPool other(loop_, graveyard_, dialer_, spec_, slots);
+  const auto asker = askMany(1);
+  open(0);
+  loop_.settle();
+  peer(0).feed(http2Ok(1));
+  loop_.settle();
+  EXPECT_TRUE(asker[0]->has_ended);
+  EXPECT_TRUE(peer(0).is_closed);
+  EXPECT_FALSE(other.isFull());
+}
+
 }  // namespace
 }  // namespace edgehold

@@ -33,10 +33,9 @@ struct Recorder final : UpstreamRequest::Events {
 class UpstreamRequestTest : public testing::Test {
  protected:
   UpstreamRequestTest() {
-    UpstreamSpec spec;
-    spec.name = "agent";
-    spec.addresses = {{"192.0.2.1", 80}};
-    pool_ = std::make_unique<UpstreamPool>(loop_, graveyard_, dialer_, spec);
+    spec_.name = "agent";
+    spec_.addresses = {{"192.0.2.1", 80}};
+    pool_ = std::make_unique<UpstreamPool>(loop_, graveyard_, dialer_, spec_);
     head_.method_token = "GET";
     head_.method = Method::kGet;
     head_.target.text = head_.target.path = "/";
@@ -58,6 +57,7 @@ class UpstreamRequestTest : public testing::Test {
     ASSERT_TRUE(recorder.has_ended);
   }
 
+  UpstreamSpec spec_;
   FakeLoop loop_;
   Graveyard graveyard_{loop_};
   FakeDialer dialer_;
@@ -527,6 +527,121 @@ TEST_F(UpstreamRequestTest, GivesUpLookingForANameAtTheDeadline) {
   EXPECT_EQ(recorder.error->reason, Reason::kUpstreamUnreachable);
   dialer.waiting.back().resolve(fail("too late"));
   request.reset();
+}
+
+// Two workers' pools of one upstream.
+class ConnectionBoundTest : public UpstreamRequestTest {
+ protected:
+  struct Asking {
+    Recorder seen;
+    UpstreamRequest request{seen};
+  };
+  void bound(std::size_t most) {
+    spec_.connections_max = most;
+    const auto slots = std::make_shared<ConnectionSlots>();
+    pool_ = std::make_unique<UpstreamPool>(loop_, graveyard_, dialer_, spec_, slots);
+    other_ = std::make_unique<UpstreamPool>(loop_, graveyard_, dialer_, spec_, slots);
+  }
+  std::unique_ptr<Asking> ask(UpstreamPool& pool) {
+    auto asking = std::make_unique<Asking>();
+    const std::size_t dialled = dialer_.peers.size();
+    asking->request.start(pool, head_, {10s, 10s});
+    asking->request.sendEnd();
+    if (dialer_.peers.size() > dialled) dialer_.peers.back()->open();
+    loop_.settle();
+    return asking;
+  }
+  void answer(std::size_t index) {
+    peer(index).feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    loop_.settle();
+  }
+  bool isRefused(const Asking& asking) {
+    return asking.seen.error.has_value() && asking.seen.error->reason == Reason::kOverloaded;
+  }
+
+  std::unique_ptr<UpstreamPool> other_;
+};
+
+TEST_F(ConnectionBoundTest, HoldsOverAllPoolsAndToTheLastOne) {
+  bound(3);
+  const auto first = ask(*pool_);
+  const auto second = ask(*other_);
+  const auto third = ask(*pool_);
+  EXPECT_FALSE(first->seen.error || second->seen.error || third->seen.error);
+  EXPECT_TRUE(pool_->isFull());
+  EXPECT_TRUE(isRefused(*ask(*pool_)));
+  EXPECT_TRUE(isRefused(*ask(*other_)));
+  EXPECT_EQ(dialer_.peers.size(), 3u);
+  third->request.reset();
+  loop_.settle();
+  EXPECT_FALSE(pool_->isFull());
+  const auto again = ask(*other_);
+  EXPECT_FALSE(again->seen.error);
+  EXPECT_TRUE(isRefused(*ask(*other_)));
+}
+
+TEST_F(ConnectionBoundTest, IsNotMetByWhoUsesAConnectionThatIsThere) {
+  bound(2);
+  const auto held = ask(*pool_);
+  const auto first = ask(*pool_);
+  answer(1);
+  EXPECT_TRUE(pool_->isFull());
+  const auto second = ask(*pool_);
+  answer(1);
+  EXPECT_TRUE(first->seen.has_ended && second->seen.has_ended);
+  EXPECT_EQ(dialer_.peers.size(), 2u);
+}
+
+TEST_F(ConnectionBoundTest, LetsNoPoolKeepMoreIdleThanItsPart) {
+  bound(3);
+  const auto first = ask(*pool_);
+  const auto second = ask(*pool_);
+  answer(0);
+  answer(1);
+  EXPECT_TRUE(first->seen.has_ended && second->seen.has_ended);
+  EXPECT_FALSE(peer(0).is_closed);
+  EXPECT_TRUE(peer(1).is_closed);
+  const auto third = ask(*other_);
+  const auto fourth = ask(*other_);
+  EXPECT_FALSE(third->seen.error || fourth->seen.error);
+}
+
+// Fewer than there are workers: none keeps any, and each gets its turn.
+TEST_F(ConnectionBoundTest, OfOneIsTakenInTurns) {
+  bound(1);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto asking = ask(i % 2 == 0 ? *pool_ : *other_);
+    EXPECT_TRUE(isRefused(*ask(*pool_)));
+    answer(i);
+    EXPECT_TRUE(asking->seen.has_ended);
+  }
+}
+
+TEST_F(ConnectionBoundTest, LetsALostConnectionBeReplacedByItsOwnRequest) {
+  bound(2);
+  const auto held = ask(*other_);
+  const auto first = ask(*pool_);
+  answer(1);
+  const auto second = ask(*pool_);
+  peer(1).end();  // it had closed it before
+  loop_.settle();
+  ASSERT_EQ(dialer_.peers.size(), 3u);
+  peer(2).open();
+  loop_.settle();
+  answer(2);
+  EXPECT_TRUE(second->seen.has_ended);
+}
+
+TEST(UpstreamSlots, CountAnUpstreamUnderEveryPolicyAndForgetIt) {
+  UpstreamSlots slots;
+  auto agent = slots.of("agent");
+  EXPECT_EQ(slots.of("agent"), agent);
+  EXPECT_NE(slots.of("other"), agent);
+  std::optional<ConnectionSlots::Slot> slot = agent->take(1);
+  agent = nullptr;  // its pools are gone, a connection is not
+  EXPECT_EQ(slots.of("agent")->taken(), 1u);
+  slot.reset();
+  EXPECT_EQ(slots.of("agent")->taken(), 0u);
 }
 
 }  // namespace
