@@ -3,17 +3,13 @@
 // while. Thread: any (synchronised by mutex_); answers arrive on the asking loop.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <map>
-#include <mutex>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "proxy/base/async.h"
-#include "proxy/base/clock.h"
 #include "proxy/base/ip.h"
 #include "proxy/base/loop.h"
 #include "proxy/base/result.h"
@@ -22,33 +18,27 @@ namespace edgehold {
 
 class HostResolver {
  public:
-  HostResolver();
+  // Asks the system; may take as long as it likes.
+  using LookUp = std::function<Result<std::vector<IpAddress>>(const std::string& host)>;
+
+  HostResolver();  // getaddrinfo(3)
+  explicit HostResolver(LookUp look_up);
+  // A look-up under way is not waited for: nothing bounds how long the system takes for it.
   ~HostResolver();
   HostResolver(const HostResolver&) = delete;
   HostResolver& operator=(const HostResolver&) = delete;
 
   // The addresses of `host`, never empty. An address literal is answered without a look-up.
   Async<Result<std::vector<IpAddress>>> resolve(const std::string& host, Loop& loop);
+  // No answer arrives from here on. The asking loops have ended, and may go then.
+  void stop();
 
  private:
-  struct Request {
-    std::string host;
-    Loop* loop;
-    Resolver<Result<std::vector<IpAddress>>> resolver;
-  };
-  struct Remembered {
-    std::vector<IpAddress> addresses;
-    Instant until;
-  };
+  struct State;
 
-  void run();
-  Result<std::vector<IpAddress>> lookUp(const std::string& host);
+  static void run(State& state);
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Request> requests_;                  // guarded by mutex_
-  std::map<std::string, Remembered> remembered_;  // guarded by mutex_
-  bool is_stopping_ = false;                      // guarded by mutex_
+  const std::shared_ptr<State> state_;  // the thread's as well: it may live longer
   std::thread thread_;
 };
 

@@ -55,6 +55,7 @@ Server::~Server() {
   admin_.reset();
   for (const auto& worker : workers_) worker->stop();
   for (const auto& worker : workers_) worker->join();
+  resolver_.stop();
   ledger_.reset();  // answers what waits on loops that are still there, though they turn no more
   workers_.clear();
 }

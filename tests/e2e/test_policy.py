@@ -210,6 +210,43 @@ audit: {path: audit.jsonl, colour: red}
 
 
 class Configuration(Case):
+    RULE = 'return { id = "seen", on_message = function(message) end }'
+
+    def checked(self, websocket, filters):
+        config = plain_config(self.upstream(), filters)
+        if websocket is not None:
+            config["routes"][0]["websocket"] = websocket
+        proxy = self.edgehold(config, start=False, files={"rules/seen.lua": self.RULE})
+        done = proxy.command("check", "-c", str(proxy.config_path), check=False, admin=False)
+        warnings = [line for line in done.stdout.split("\n") if line.startswith("warning: ")]
+        return done.returncode, warnings, done.stderr
+
+    def test_check_warns_of_filters_that_refuse_every_websocket(self):
+        for filters, told in (
+                ([{"event_types": {"known": ["a"]}}], "`event_types` wants an event"),
+                ([{"event_types": {"pointer": "/type", "known": ["a"]}}], "`event_types` wants an event"),
+                (["dedupe"], "`dedupe` wants an event"),
+                ([{"dedupe": {"id": "json:/id"}}], "`dedupe` wants an event"),
+                ([{"dedupe": {"required": False}}], None),
+                ([{"dedupe": {"id": "header:Idempotency-Key"}}], None)):
+            code, warnings, _ = self.checked({"inspect": True}, filters)
+            self.assertEqual(code, 0)
+            self.assertEqual(len(warnings), 1 if told else 0, warnings)
+            self.assertIn(told or "", "".join(warnings))
+            self.assertEqual(self.checked(None, filters)[:2], (0, []), "no WebSocket to refuse")
+
+    def test_check_warns_of_message_rules_that_see_no_message(self):
+        rules = [{"lua_rules": {"directory": "rules"}}]
+        code, warnings, _ = self.checked({}, rules)
+        self.assertEqual((code, len(warnings)), (0, 1), warnings)
+        self.assertIn("`inspect: true`", warnings[0])
+        self.assertEqual(self.checked({"inspect": True}, rules)[:2], (0, []))
+
+    def test_check_refuses_a_certificate_that_nobody_asks_for(self):
+        code, _, errors = self.checked(None, ["mtls_identity"])
+        self.assertEqual(code, 2)
+        self.assertIn("no listener verifies client certificates", errors)
+
     def test_check_reports_every_error_at_once_with_its_place(self):
         proxy = self.edgehold(TEN_ERRORS, start=False)
         done = proxy.command("check", "-c", str(proxy.config_path), check=False, admin=False)
