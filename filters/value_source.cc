@@ -64,8 +64,8 @@ Result<ValueSource> ValueSource::parse(std::string_view text) {
   }
   if (text.starts_with(kHeaderPrefix)) {
     ValueSource source(Kind::kHeader, text);
-    source.header_ = text.substr(kHeaderPrefix.size());
-    if (!isFieldName(source.header_)) return fail("`" + source.text_ + "` names no header");
+    source.header_ = FieldName(std::string(text.substr(kHeaderPrefix.size())));
+    if (!isFieldName(source.header_.text())) return fail("`" + source.text_ + "` names no header");
     return source;
   }
   if (text.starts_with(kJsonPrefix)) {
@@ -116,11 +116,11 @@ std::string_view ValueSource::fact(const Facts& facts) const {
 }
 
 Found ValueSource::findHeader(const Exchange& exchange) const {
-  const Headers& headers = exchange.request.headers;
-  const std::size_t count = headers.count(header_);
-  if (count == 0) return std::nullopt;
-  if (count > 1) return fail(Reason::kMalformedRequest, "`" + header_ + "` comes more than once");
-  return unlessEmpty(*headers.find(header_));
+  const FieldName::Found found = header_.find(exchange.request.headers);
+  if (found.count > 1) {
+    return fail(Reason::kMalformedRequest, "`" + header_.text() + "` comes more than once");
+  }
+  return unlessEmpty(found.value);
 }
 
 Found ValueSource::findJson(Exchange& exchange, Services& services) const {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "filters/field_name.h"
 #include "proxy/base/config_reader.h"
 #include "proxy/base/json.h"
 #include "proxy/base/result.h"
@@ -59,7 +60,7 @@ class ValueSource {
 
   Kind kind_;
   std::string text_;                    // as written
-  std::string header_;                  // kHeader
+  FieldName header_;                    // kHeader
   std::optional<JsonPointer> pointer_;  // kJson
 };
 

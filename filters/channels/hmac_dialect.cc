@@ -8,6 +8,7 @@
 
 #include "filters/channels/channel.h"
 #include "filters/channels/signed_text.h"
+#include "filters/field_name.h"
 #include "filters/grammar.h"
 #include "filters/value_source.h"
 #include "proxy/base/base64.h"
@@ -22,14 +23,14 @@ namespace {
 enum class Encoding : std::uint8_t { kHex, kBase64, kBase64Url };
 
 struct SignatureForm {
-  std::string header;
+  FieldName header;
   std::string prefix;  // `sha256=`
   Encoding encoding = Encoding::kHex;
 };
 
 // Where the event's own time is: in a header or in the body, never in both.
 struct TimestampForm {
-  std::string header;
+  FieldName header;
   std::optional<ValueSource> pointer;
   TimeUnit unit = TimeUnit::kSeconds;
 };
@@ -50,24 +51,24 @@ struct Parts {
 };
 
 // The only field of that name.
-Result<std::string_view> singleField(const Exchange& exchange, const std::string& name,
+Result<std::string_view> singleField(const Exchange& exchange, const FieldName& name,
                                      Reason missing, Reason repeated) {
-  const Headers& headers = exchange.request.headers;
-  const std::size_t count = headers.count(name);
-  if (count == 0) return fail(missing, "no `" + name + "`");
-  if (count > 1) return fail(repeated, "`" + name + "` comes more than once");
-  return *headers.find(name);
+  const FieldName::Found found = name.find(exchange.request.headers);
+  if (found.count == 0) return fail(missing, "no `" + name.text() + "`");
+  if (found.count > 1) return fail(repeated, "`" + name.text() + "` comes more than once");
+  return found.value;
 }
 
 bool decodeHex(std::string_view text, DigestBytes& out) {
   if (text.size() != out.size * 2) return false;
-  for (std::size_t i = 0; i < out.size; ++i) {
-    const int high = hexValue(text[2 * i]);
-    const int low = hexValue(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out.bytes[i] = static_cast<char>(high << 4 | low);
+  int all = 0;  // negative as soon as one digit is none
+  const char* digit = text.data();
+  for (std::size_t i = 0; i < out.size; ++i, digit += 2) {
+    const int value = hexValue(digit[0]) * 16 | hexValue(digit[1]);
+    all |= value;
+    out.bytes[i] = static_cast<char>(value);
   }
-  return true;
+  return all >= 0;
 }
 
 bool decodeBase64(std::string_view text, Base64 form, DigestBytes& out) {
@@ -84,22 +85,18 @@ class HmacChannel final : public Channel {
   explicit HmacChannel(Parts parts) : parts_(std::move(parts)) {}
 
   Result<void> checkHead(const Exchange& exchange) const override {
-    if (parts_.keys.empty()) return fail(Reason::kSecretUnavailable, "no secret has resolved");
-    TRY(readSignature(exchange));
-    TRY(readTimestampField(exchange));
+    TRY(readHead(exchange));
     return {};
   }
 
   Result<Received> receive(Exchange& exchange, Services& services) const override {
-    TRY(checkHead(exchange));
-    TRY_ASSIGN(const DigestBytes mac, readSignature(exchange));
-    TRY_ASSIGN(const std::string_view time, readTimestampField(exchange));
-    TRY_ASSIGN(const SignedText::Pieces pieces, parts_.signed_text->evaluate(exchange, time));
+    TRY_ASSIGN(const SignedHead head, readHead(exchange));
+    TRY_ASSIGN(const SignedText::Pieces pieces, parts_.signed_text->evaluate(exchange, head.time));
     bool is_genuine = false;
     // Every key is tried, whichever fits: time tells nothing about which.
-    for (const HmacKey& key : parts_.keys) is_genuine |= key.verify(pieces.span(), mac.view());
+    for (const HmacKey& key : parts_.keys) is_genuine |= key.verify(pieces.span(), head.mac.view());
     if (!is_genuine) return fail(Reason::kSignatureInvalid);
-    return readFacts(exchange, services, time);
+    return readFacts(exchange, services, head.time);
   }
 
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
@@ -108,6 +105,17 @@ class HmacChannel final : public Channel {
   }
 
  private:
+  struct SignedHead {
+    DigestBytes mac;
+    std::string_view time;  // the digits; empty when the time is not in a header
+  };
+  Result<SignedHead> readHead(const Exchange& exchange) const {
+    if (parts_.keys.empty()) return fail(Reason::kSecretUnavailable, "no secret has resolved");
+    TRY_ASSIGN(const DigestBytes mac, readSignature(exchange));
+    TRY_ASSIGN(const std::string_view time, readTimestampField(exchange));
+    return SignedHead{mac, time};
+  }
+
   Result<DigestBytes> readSignature(const Exchange& exchange) const {
     const SignatureForm& form = parts_.signature;
     TRY_ASSIGN(std::string_view text, singleField(exchange, form.header, Reason::kSignatureMissing,
@@ -126,7 +134,6 @@ class HmacChannel final : public Channel {
     return mac;
   }
 
-  // The digits; empty when the time is not in a header.
   Result<std::string_view> readTimestampField(const Exchange& exchange) const {
     const TimestampForm& form = parts_.timestamp;
     if (form.header.empty()) return std::string_view();
@@ -134,7 +141,7 @@ class HmacChannel final : public Channel {
         const std::string_view text,
         singleField(exchange, form.header, Reason::kTimestampMissing, Reason::kTimestampMissing));
     if (parseTimestamp(text, form.unit)) return text;
-    return fail(Reason::kTimestampMissing, "`" + form.header + "` is no time");
+    return fail(Reason::kTimestampMissing, "`" + form.header.text() + "` is no time");
   }
 
   Result<Received> readFacts(Exchange& exchange, Services& services, std::string_view time) const {
@@ -172,8 +179,8 @@ SignatureForm readSignatureForm(ConfigReader& config) {
     config.reject("signature", "needs a map such as `{header: X-Signature, encoding: hex}`");
     return form;
   }
-  form.header = signature->requiredText("header");
-  if (!form.header.empty() && !isFieldName(form.header)) {
+  form.header = FieldName(signature->requiredText("header"));
+  if (!form.header.empty() && !isFieldName(form.header.text())) {
     signature->reject("header", "names no header");
   }
   form.prefix = signature->text("prefix");
@@ -189,10 +196,10 @@ TimestampForm readTimestampForm(ConfigReader& config) {
   TimestampForm form;
   auto timestamp = config.child("timestamp");
   if (!timestamp) return form;
-  form.header = timestamp->text("header");
+  form.header = FieldName(timestamp->text("header"));
   form.pointer = readPointer(*timestamp, "pointer");
   form.unit = readTimeUnit(*timestamp);
-  if (!form.header.empty() && !isFieldName(form.header)) {
+  if (!form.header.empty() && !isFieldName(form.header.text())) {
     timestamp->reject("header", "names no header");
   }
   if (form.header.empty() == !timestamp->has("pointer")) {

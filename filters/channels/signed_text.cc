@@ -48,11 +48,12 @@ Result<void> SignedText::add(std::string_view placeholder) {
   for (const auto& [name, kind] : kNamed) {
     if (placeholder != name) continue;
     uses_timestamp_ |= kind == Kind::kTimestamp;
-    pieces_.push_back({kind, {}});
+    pieces_.push_back({kind, {}, {}});
     return {};
   }
   if (placeholder.starts_with(kHeader) && isFieldName(placeholder.substr(kHeader.size()))) {
-    pieces_.push_back({Kind::kHeader, std::string(placeholder.substr(kHeader.size()))});
+    FieldName field(std::string(placeholder.substr(kHeader.size())));
+    pieces_.push_back({Kind::kHeader, {}, std::move(field)});
     return {};
   }
   return fail("`{" + std::string(placeholder) +
@@ -95,9 +96,9 @@ Result<ByteView> SignedText::valueOf(const Piece& piece, const Exchange& exchang
     case Kind::kHeader:
       break;
   }
-  const Headers& headers = exchange.request.headers;
-  if (headers.count(piece.text) == 1) return *headers.find(piece.text);
-  return fail(Reason::kSignatureInvalid, "`" + piece.text + "` must come exactly once");
+  const FieldName::Found found = piece.field.find(exchange.request.headers);
+  if (found.count == 1) return found.value;
+  return fail(Reason::kSignatureInvalid, "`" + piece.field.text() + "` must come exactly once");
 }
 
 Result<SignedText::Pieces> SignedText::evaluate(const Exchange& exchange,

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "filters/field_name.h"
 #include "proxy/base/bytes.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/result.h"
@@ -40,7 +41,8 @@ class SignedText {
   enum class Kind : std::uint8_t { kLiteral, kBody, kTimestamp, kMethod, kPath, kTarget, kHeader };
   struct Piece {
     Kind kind = Kind::kLiteral;
-    std::string text;  // the literal, or the header's name
+    std::string text;  // kLiteral
+    FieldName field;   // kHeader
   };
   Result<void> add(std::string_view placeholder);
   Result<void> check() const;

@@ -15,22 +15,15 @@ namespace {
 constexpr std::size_t kPairwiseMax = 16;
 constexpr std::size_t kScratchKept = 8 * 1024;
 
-// Eight bytes with 'A'..'Z' in lower case and all others as they are.
-std::uint64_t lowerWord(std::uint64_t word) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u;
-  const std::uint64_t heptets = word & (kOnes * 0x7F);
-  const std::uint64_t past_z = heptets + kOnes * (0x7F - 'Z');
-  const std::uint64_t from_a = heptets + kOnes * (0x80 - 'A');
-  const std::uint64_t is_upper = ~word & (from_a ^ past_z) & (kOnes * 0x80);
-  return word | (is_upper >> 2);
-}
-
 // Equal for keys that are equal but for case; seldom equal for others.
-std::uint64_t signatureOf(std::string_view key) {
-  const std::size_t head = key.size() < 8 ? key.size() : 8;
-  const std::uint64_t first = lowerWord(SipState::loadWord(key.data(), head));
-  const std::uint64_t last = lowerWord(SipState::loadWord(key.data() + key.size() - head, head));
-  return first ^ std::rotl(last * 0x9E3779B97F4A7C15u, 29) ^ (key.size() << 56);
+std::uint64_t signatureOf(const JsonTape& tape, std::uint32_t index) {
+  constexpr std::uint64_t kCaseBits = 0x2020202020202020u;
+  const std::string_view key = tapeString(tape, index);
+  std::uint64_t head = 0;
+  // The string buffer is padded: a word can be read wherever a string begins.
+  std::memcpy(&head, key.data(), sizeof head);
+  const std::uint64_t mask = key.size() < 8 ? (1ull << (8 * key.size())) - 1 : ~0ull;
+  return ((head | kCaseBits) & mask) + (key.size() << 56);
 }
 
 std::uint64_t sipLower(SipKey key, std::string_view text) {
@@ -49,12 +42,10 @@ bool hasTwinPairwise(const JsonTape& tape, std::uint32_t begin, std::uint32_t en
   std::array<std::uint32_t, kPairwiseMax> keys;
   std::size_t count = 0;
   for (std::uint32_t at = begin; at != end; at = tapeAfter(tape, at + 1)) {
-    const std::string_view key = tapeString(tape, at);
-    const std::uint64_t signature = signatureOf(key);
+    const std::uint64_t signature = signatureOf(tape, at);
     for (std::size_t i = 0; i < count; ++i) {
-      if (signatures[i] == signature && equalsIgnoreCase(tapeString(tape, keys[i]), key)) {
-        return true;
-      }
+      if (signatures[i] != signature) continue;
+      if (equalsIgnoreCase(tapeString(tape, keys[i]), tapeString(tape, at))) return true;
     }
     signatures[count] = signature;
     keys[count++] = at;

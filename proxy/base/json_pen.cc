@@ -44,18 +44,25 @@ void JsonPen::outOfRoom() {
 }
 
 std::size_t JsonPen::putPlain(std::string_view text) {
-  char* to = reserve(text.size());
-  const char* from = text.data();
-  const char* const end = from + text.size();
-  for (; end - from >= 8; from += 8, to += 8) {
+  char* const to = reserve(text.size());
+  const char* const from = text.data();
+  const std::size_t size = text.size();
+  const auto copy_word = [from, to](std::size_t at) {
     std::uint64_t word = 0;
-    std::memcpy(&word, from, sizeof word);
-    if (hasSpecial(word)) break;
-    std::memcpy(to, &word, sizeof word);
+    std::memcpy(&word, from + at, sizeof word);
+    if (hasSpecial(word)) return false;
+    std::memcpy(to + at, &word, sizeof word);
+    return true;
+  };
+  std::size_t done = 0;
+  while (done + 8 <= size && copy_word(done)) done += 8;
+  const bool is_tail = size >= 8 && done + 8 > size;
+  if (is_tail && copy_word(size - 8)) done = size;  // words that may overlap
+  for (; done < size && kIsPlain[static_cast<unsigned char>(from[done])]; ++done) {
+    to[done] = from[done];
   }
-  while (from != end && kIsPlain[static_cast<unsigned char>(*from)]) *to++ = *from++;
-  at_ = to;
-  return static_cast<std::size_t>(from - text.data());
+  at_ += done;
+  return done;
 }
 
 void JsonPen::putString(std::string_view text) {

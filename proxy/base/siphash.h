@@ -53,11 +53,18 @@ class SipState {
     return {low, finalRounds()};
   }
 
-  // Up to eight bytes as the low end of a word.
+  // Up to eight bytes as the low end of a word. By overlapping loads: a memcpy() of a length that
+  // is not constant is a call.
   static std::uint64_t loadWord(const char* bytes, std::size_t count) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes, count);
-    return word;
+    if (count == 8) return load<std::uint64_t>(bytes);
+    if (count >= 4) {
+      const std::uint64_t high = load<std::uint32_t>(bytes + count - 4);
+      return load<std::uint32_t>(bytes) | high << (8 * (count - 4));
+    }
+    if (count == 0) return 0;
+    const std::uint64_t middle = load<std::uint8_t>(bytes + count / 2);
+    const std::uint64_t last = load<std::uint8_t>(bytes + count - 1);
+    return load<std::uint8_t>(bytes) | middle << (8 * (count / 2)) | last << (8 * (count - 1));
   }
   // What ends a message of `bytes` bytes: its last (bytes mod 8) ones and its length.
   static std::uint64_t finalWord(std::uint64_t rest, std::size_t bytes) {
@@ -65,6 +72,12 @@ class SipState {
   }
 
  private:
+  template <class Word>
+  static Word load(const char* bytes) {
+    Word word;
+    std::memcpy(&word, bytes, sizeof word);
+    return word;
+  }
   std::uint64_t finalRounds() {
     for (int i = 0; i < 4; ++i) round();
     return v0_ ^ v1_ ^ v2_ ^ v3_;

@@ -3,7 +3,9 @@
 // Thread: any (immutable).
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
 #include <span>
@@ -15,17 +17,46 @@ namespace edgehold {
 
 constexpr char asciiLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 constexpr bool isDigit(char c) { return c >= '0' && c <= '9'; }
+
+inline constexpr std::array<signed char, 256> kHexValues = [] {
+  std::array<signed char, 256> values{};
+  values.fill(-1);
+  for (int i = 0; i < 10; ++i)
+    values[static_cast<std::size_t>('0' + i)] = static_cast<signed char>(i);
+  for (int i = 0; i < 6; ++i) {
+    values[static_cast<std::size_t>('a' + i)] = static_cast<signed char>(10 + i);
+    values[static_cast<std::size_t>('A' + i)] = static_cast<signed char>(10 + i);
+  }
+  return values;
+}();
 // The value of a hexadecimal digit, or -1.
-constexpr int hexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = asciiLower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+constexpr int hexValue(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
+
+// Eight bytes with 'A'..'Z' in lower case and all others as they are.
+constexpr std::uint64_t lowerWord(std::uint64_t word) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  const std::uint64_t heptets = word & (kOnes * 0x7F);
+  const std::uint64_t past_z = heptets + kOnes * (0x7F - 'Z');
+  const std::uint64_t from_a = heptets + kOnes * (0x80 - 'A');
+  const std::uint64_t is_upper = ~word & (from_a ^ past_z) & (kOnes * 0x80);
+  return word | (is_upper >> 2);
 }
 
-constexpr bool equalsIgnoreCase(std::string_view a, std::string_view b) {
+inline bool equalsIgnoreCase(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (asciiLower(a[i]) != asciiLower(b[i])) return false;
+  const auto is_equal_at = [&](std::size_t at) {
+    std::uint64_t x = 0, y = 0;
+    std::memcpy(&x, a.data() + at, sizeof x);
+    std::memcpy(&y, b.data() + at, sizeof y);
+    return x == y || lowerWord(x) == lowerWord(y);
+  };
+  std::size_t at = 0;
+  for (; at + 8 <= a.size(); at += 8) {
+    if (!is_equal_at(at)) return false;
+  }
+  if (a.size() >= 8) return is_equal_at(a.size() - 8);  // words that may overlap
+  for (; at < a.size(); ++at) {
+    if (asciiLower(a[at]) != asciiLower(b[at])) return false;
   }
   return true;
 }

@@ -126,6 +126,7 @@ class Exchange {
 
   // The body as JSON, parsed at most once; an error when it is none. REQUIRES: is_body_complete.
   const Result<JsonDocument>& json(JsonPool& pool);
+  bool isJsonParsed() const { return json_.has_value(); }
 
   // Copies `text` into the arena, cut to limits::kFactBytesMax at a UTF-8 boundary.
   std::string_view keepFact(std::string_view text);

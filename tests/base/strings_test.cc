@@ -11,6 +11,27 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
+// Words of eight that may overlap: each byte value against each, at each place around them.
+TEST(Strings, LettersAreEqualInEitherCaseAndNothingElseIs) {
+  for (const std::size_t size : {1u, 7u, 8u, 9u, 16u, 17u}) {
+    for (int byte = 0; byte < 256; ++byte) {
+      const char c = static_cast<char>(byte);
+      const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      std::string text(size, 'x'), other(size, 'X');
+      for (std::size_t place = 0; place < size; ++place) {
+        text[place] = c;
+        other[place] = static_cast<char>(c ^ 0x20);
+        ASSERT_EQ(equalsIgnoreCase(text, other), is_letter) << byte << " at " << place;
+        other[place] = c;
+        ASSERT_TRUE(equalsIgnoreCase(text, other)) << byte << " at " << place;
+        text[place] = other[place] = 'x';
+      }
+    }
+  }
+  EXPECT_FALSE(equalsIgnoreCase("abc", "abcd"));
+  EXPECT_TRUE(equalsIgnoreCase("", ""));
+}
+
 TEST(Strings, NumbersAreWrittenInDecimal) {
   for (const std::uint64_t number :
        {0ul, 9ul, 10ul, 99ul, 100ul, 65'535ul, 9'999'999'999'999'999'999ul,
