@@ -238,10 +238,10 @@ const JsonDocument* documentOf(lua_State* raw, RuleCall& call, std::string& prob
   }
   if (exchange.body.empty()) return nullptr;
   LuaState& state = LuaState::of(raw);
-  const Instant before = call.was_json_asked ? Instant{} : state.now();
+  const bool is_parsed = exchange.isJsonParsed();
+  const Instant before = is_parsed ? Instant{} : state.now();
   const Result<JsonDocument>& document = exchange.json(call.json);
-  if (!call.was_json_asked) state.excuse(state.now() - before);
-  call.was_json_asked = true;
+  if (!is_parsed) state.excuse(state.now() - before);
   if (document) return &*document;
   problem = document.error().message;
   return nullptr;

@@ -37,7 +37,7 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_bytes, std::si
   const bool is_text = block == nullptr && old_bytes == LUA_TSTRING;
   if (block == nullptr) old_bytes = 0;  // Lua passes a type tag then
   if (new_bytes == 0) {
-    std::free(block);
+    if (block != nullptr) state.blocks_.give(block, old_bytes);
     state.used_bytes_ -= old_bytes;
     state.large_blocks_ -= old_bytes >= kLargeBlockBytes ? 1 : 0;
     return nullptr;
@@ -45,7 +45,7 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_bytes, std::si
   if (new_bytes > old_bytes && !state.mayGrow({new_bytes - old_bytes, new_bytes, is_text})) {
     return nullptr;
   }
-  void* const grown = std::realloc(block, new_bytes);
+  void* const grown = state.blocks_.resize(block, old_bytes, new_bytes);
   CHECK(grown != nullptr) << "out of memory";
   state.used_bytes_ += new_bytes - old_bytes;
   state.large_blocks_ +=

@@ -14,6 +14,7 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "lua/runtime/block_cache.h"
 #include "lua/runtime/regex.h"
 #include "lua/runtime/rule_budgets.h"
 #include "proxy/base/clock.h"
@@ -111,6 +112,7 @@ class LuaState {
   std::string errorMessage(int status) const;
 
   const Clock& clock_;
+  BlockCache blocks_;
   lua_State* raw_ = nullptr;
   RegexCache regexes_;
 
