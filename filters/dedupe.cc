@@ -12,6 +12,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "proxy/base/loop.h"
+#include "proxy/base/recycled.h"
 #include "proxy/state/counters.h"
 
 namespace edgehold {
@@ -24,7 +25,7 @@ constexpr Duration kPollInterval = 25ms;
 constexpr Duration kWaitMax = limits::kFilterTimeout - 500ms;  // we answer before the walk gives up
 
 // The claim of one exchange until its end is known.
-class Claim final : public Settlement {
+class Claim final : public Settlement, public Recycled<Claim> {
  public:
   struct Terms {
     CounterKey key;

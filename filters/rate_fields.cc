@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
+
+#include "proxy/base/strings.h"
 
 namespace edgehold {
 namespace {
@@ -21,9 +22,7 @@ struct FieldText {
     size += text.size();
   }
   void add(std::uint64_t number) {
-    char* const at = bytes.data() + size;
-    size = static_cast<std::size_t>(std::to_chars(at, bytes.data() + bytes.size(), number).ptr -
-                                    bytes.data());
+    size = static_cast<std::size_t>(writeNumber(bytes.data() + size, number) - bytes.data());
   }
   std::string_view view() const { return {bytes.data(), size}; }
 };

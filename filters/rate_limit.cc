@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // rate_limit {limits: [{key: group | [group, sender], rate: 120/1m, burst: 20, name: …,
 // count_only: false, required: false}]}: several budgets at once, and all must allow. Tokens are
-// taken from all of them or from none: first every budget is asked, then every one pays. Between
-// the two another worker may take the last token; then this one denies and what it has paid so far
-// is lost, which errs on the safe side by one request.
+// taken from all of them or from none: every budget but the last is asked first, the last one pays
+// if it can, then the others do. In between another worker may take the last token of one; then
+// this request is denied and what it has paid so far is lost, which errs on the safe side by one.
 // Thread: any (immutable).
 #include <algorithm>
 #include <array>
@@ -74,6 +74,8 @@ class RateLimit final : public Filter {
   std::optional<Verdict> findKeys(Exchange& exchange, Services& services, Keys& keys) const;
   std::optional<Verdict> findKey(const Limit& limit, Exchange& exchange, Services& services,
                                  std::optional<CounterKey>& key) const;
+  // 0 when none is.
+  std::size_t lastEnforced(const Keys& keys) const;
   Verdict deny(const Limit& limit, const RateResult& result) const;
   void pay(const Limit& limit, const RateResult& result, Exchange& exchange) const;
 
@@ -96,20 +98,33 @@ Verdict RateLimit::judge(Exchange& exchange, Services& services) const {
   Keys keys;
   if (auto denial = findKeys(exchange, services, keys)) return *std::move(denial);
   const Instant now = services.loop.clock().now();
-  const auto enforced = std::count_if(limits_.begin(), limits_.end(),
-                                      [](const Limit& l) { return !l.is_count_only; });
-  for (std::size_t i = 0; enforced > 1 && i < limits_.size(); ++i) {
+  std::array<RateResult, limits::kRateLimitsMax> results;
+  const auto mayPay = [&](std::size_t i) {
+    results[i] = services.counters.takeTokens(*keys[i], limits_[i].spec, 1, now);
+    return results[i].is_allowed || limits_[i].is_count_only;
+  };
+  const std::size_t last = lastEnforced(keys);
+  for (std::size_t i = 0; i < last; ++i) {
     if (!keys[i] || limits_[i].is_count_only) continue;
     const RateResult peek = services.counters.peekTokens(*keys[i], limits_[i].spec, 1, now);
     if (!peek.is_allowed) return deny(limits_[i], peek);
   }
+  if (keys[last] && !mayPay(last)) return deny(limits_[last], results[last]);
   for (std::size_t i = 0; i < limits_.size(); ++i) {
-    if (!keys[i]) continue;
-    const RateResult taken = services.counters.takeTokens(*keys[i], limits_[i].spec, 1, now);
-    if (!taken.is_allowed && !limits_[i].is_count_only) return deny(limits_[i], taken);
-    pay(limits_[i], taken, exchange);
+    if (keys[i] && i != last && !mayPay(i)) return deny(limits_[i], results[i]);
+  }
+  for (std::size_t i = 0; i < limits_.size(); ++i) {
+    if (keys[i]) pay(limits_[i], results[i], exchange);
   }
   return Verdict::proceed();
+}
+
+std::size_t RateLimit::lastEnforced(const Keys& keys) const {
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < limits_.size(); ++i) {
+    if (keys[i] && !limits_[i].is_count_only) last = i;
+  }
+  return last;
 }
 
 void RateLimit::pay(const Limit& limit, const RateResult& result, Exchange& exchange) const {
