@@ -101,10 +101,11 @@ class Answer:
 
 
 class UpstreamFraming(Case):
-    def start(self):
+    def start(self, **upstream):
         script = Script()
         self.addCleanup(script.stop)
-        return script, self.edgehold(plain_config(script.url, workers=1))
+        return script, self.edgehold(plain_config(script.url, workers=1, upstreams={
+            "agent": dict(upstream, url=script.url)}))
 
     def check_case(self, answer, case, is_http10):
         if case.then == "reset" and answer.message and answer.message.status == 502:
@@ -160,8 +161,9 @@ class UpstreamFraming(Case):
         self.assertEqual(len({number for _, number in script.seen}), 1)
 
     def test_ends_at_every_byte(self):
-        """Both ways to end, at every position of a head and its content."""
-        script, proxy = self.start()
+        """Both ways to end, at every position of a head and its content. No connection is kept: the
+        next request could be on it before its end has come."""
+        script, proxy = self.start(idle_connections=0)
         for head, content in ((LENGTH, b"hello"), (CHUNKED, b"5\r\nhello\r\n" + LAST)):
             octets = head + content
             for then in ("end", "reset"):
