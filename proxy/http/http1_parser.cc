@@ -81,17 +81,6 @@ void Http1Resume::leave(ByteView bytes, std::size_t parsed) {
   seen_ = bytes.size();
 }
 
-void Http1RequestParser::reset() {
-  // The headers keep their memory unless the head was moved away.
-  Headers headers = std::move(head_.headers);
-  headers.clear();
-  head_ = RequestHead();
-  head_.headers = std::move(headers);
-  framing_ = Http1Framing();
-  resume_ = Http1Resume();
-  target_authority_ = {};
-}
-
 Result<std::size_t> Http1RequestParser::parse(ByteView bytes) {
   if (!resume_.isWorthParsing(bytes)) return std::size_t{0};
   if (resume_.parsed() > 0) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "proxy/base/bytes.h"
+#include "proxy/base/recycled.h"
 #include "proxy/base/result.h"
 #include "proxy/http/http1_framing.h"
 #include "proxy/http/message.h"
@@ -31,14 +32,13 @@ class Http1Resume {
   std::size_t seen_ = 0;
 };
 
-class Http1RequestParser {
+class Http1RequestParser final : public Recycled<Http1RequestParser> {
  public:
   // `bytes` starts with the head's first byte, at every call for it. Returns the length of the head
-  // when it is whole, and 0 while it is not. After an error the parser is of no use until reset().
+  // when it is whole, and 0 while it is not; one parser, one head.
   Result<std::size_t> parse(ByteView bytes);
   // REQUIRES: parse() returned a length; the bytes it got are still there. May be moved from.
   RequestHead& head() { return head_; }
-  void reset();
 
  private:
   Result<std::size_t> parseLines(ByteView bytes);

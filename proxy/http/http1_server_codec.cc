@@ -56,14 +56,16 @@ std::size_t Http1ServerCodec::readHead(ByteView bytes) {
     return skipped;
   }
   if (bytes == "\r" && !is_line_skipped_) return 0;
-  auto length = parser_.parse(bytes);
+  if (parser_ == nullptr) parser_ = std::make_unique<Http1RequestParser>();
+  auto length = parser_->parse(bytes);
   if (!length) {
     refuse(std::move(length.error()));
     return bytes.size();
   }
   if (*length == 0) return 0;
 
-  RequestHead& head = parser_.head();
+  const auto parser = std::move(parser_);
+  RequestHead& head = parser->head();
   const StreamId stream = ++stream_;
   is_open_ = true;
   is_head_sent_ = false;
@@ -279,7 +281,6 @@ void Http1ServerCodec::nextRequest() {
   input_ = is_last ? Input::kStopped : Input::kHead;
   is_line_skipped_ = false;
   is_unread_new_ = unread_ > 0;
-  parser_.reset();
 }
 
 void Http1ServerCodec::abort(StreamId stream) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "proxy/http/codec.h"
 #include "proxy/http/http1_body_reader.h"
@@ -74,7 +75,7 @@ class Http1ServerCodec final : public ServerCodec {
   BodyLength framingOf(const ResponseHead& head, bool for_head) const;
 
   Events& events_;
-  Http1RequestParser parser_;
+  std::unique_ptr<Http1RequestParser> parser_;  // of the head that is being read
   Http1BodyReader body_;
   Buffer output_;
   std::size_t unread_ = 0;  // bytes that were offered and left with the owner

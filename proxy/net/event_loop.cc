@@ -87,26 +87,23 @@ event_base* makeBase() {
 
 }  // namespace
 
-FdWatch::FdWatch(EventLoop& loop, int fd, Observer& observer) : observer_(observer) {
-  event_assign(&read_, loop.base(), fd, EV_READ | EV_PERSIST, &FdWatch::onEvent, this);
-  event_assign(&write_, loop.base(), fd, EV_WRITE | EV_PERSIST, &FdWatch::onEvent, this);
-}
+FdWatch::FdWatch(EventLoop& loop, int fd, Observer& observer)
+    : loop_(loop), observer_(observer), fd_(fd) {}
 
 FdWatch::~FdWatch() {
   wantRead(false);
   wantWrite(false);
 }
 
-void FdWatch::wantRead(bool wanted) {
-  if (wanted == is_reading_) return;
-  is_reading_ = wanted;
-  CHECK_EQ(wanted ? event_add(&read_, nullptr) : event_del(&read_), 0);
-}
-
-void FdWatch::wantWrite(bool wanted) {
-  if (wanted == is_writing_) return;
-  is_writing_ = wanted;
-  CHECK_EQ(wanted ? event_add(&write_, nullptr) : event_del(&write_), 0);
+void FdWatch::want(short what, bool wanted) {
+  const auto next = static_cast<short>(wanted ? wanted_ | what : wanted_ & ~what);
+  if (next == wanted_) return;
+  if (wanted_ != 0) CHECK_EQ(event_del(&event_), 0);
+  wanted_ = next;
+  if (next == 0) return;
+  event_assign(&event_, loop_.base(), fd_, static_cast<short>(next | EV_PERSIST), &FdWatch::onEvent,
+               this);
+  CHECK_EQ(event_add(&event_, nullptr), 0);
 }
 
 void FdWatch::onEvent(evutil_socket_t, short what, void* self) {

@@ -35,17 +35,18 @@ class FdWatch {
   FdWatch(const FdWatch&) = delete;
   FdWatch& operator=(const FdWatch&) = delete;
 
-  void wantRead(bool wanted);
-  void wantWrite(bool wanted);
+  void wantRead(bool wanted) { want(EV_READ, wanted); }
+  void wantWrite(bool wanted) { want(EV_WRITE, wanted); }
 
  private:
+  void want(short what, bool wanted);
   static void onEvent(evutil_socket_t fd, short what, void* self);
 
+  EventLoop& loop_;
   Observer& observer_;
-  ::event read_;
-  ::event write_;
-  bool is_reading_ = false;
-  bool is_writing_ = false;
+  ::event event_;  // one for both: an idle connection has a hundred bytes less
+  const int fd_;
+  short wanted_ = 0;
 };
 
 class EventLoop final : public Loop {

@@ -290,14 +290,6 @@ TEST(Http1RequestParser, StopsAtTheEndOfTheHead) {
   EXPECT_EQ(parser.head().block, head);
 }
 
-TEST(Http1RequestParser, StartsAnewAfterReset) {
-  Http1RequestParser parser;
-  ASSERT_FALSE(parser.parse("GET / HTTP/1.1\r\nHost : a\r\n"));
-  parser.reset();
-  ASSERT_GT(parser.parse("GET /b HTTP/1.1\r\nHost: b\r\n\r\n").value(), 0u);
-  EXPECT_EQ(describe(parser.head()), "GET|/b||b|Host=b|0:0 keep");
-}
-
 TEST(RequestHead, OutlivesItsBytesOnceKept) {
   Arena arena;
   RequestHead head;
