@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The client of the benchmark: TLS 1.3 HTTP/1.1 keep-alive connections in a closed loop, each with
-// one request under way; GETs, webhooks that are signed one by one, or text messages of a WebSocket
-// that are echoed. Reads the proxy's processor time itself, at the first and the last request of
-// the window. Prints one JSON object.
+// one request under way; GETs, webhooks that are signed one by one (or forged), or text messages of
+// a WebSocket that are echoed. Reads the proxy's processor time itself, at the first and the last
+// request of the window. Prints one JSON object.
 //
-//   bench_load --port N --pids A,B [--mode get|hook|ws] [--connections N] [--seconds S] [--warmup
-//   S]
-//              [--secret S] [--proxy-core K]
+//   bench_load --port N --pids A,B [--mode get|hook|forged|ws] [--connections N] [--seconds S]
+//              [--warmup S] [--secret S] [--proxy-core K]
+//   bench_load --port N --count N [...]     exactly N requests, however long they take
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -53,6 +53,7 @@ struct Options {
   std::string mode = "get";
   std::string secret = "bench-secret-0123456789abcdef";
   std::size_t connections = 64;
+  std::uint64_t count = 0;  // 0: as many as there is time for
   double seconds = 4;
   double warmup = 1;
   int proxy_core = 0;
@@ -107,7 +108,8 @@ class Signer {
 class Requests {
  public:
   explicit Requests(const Options& options)
-      : is_hook_(options.mode == "hook"),
+      : is_hook_(options.mode == "hook" || options.mode == "forged"),
+        is_forged_(options.mode == "forged"),
         is_web_socket_(options.mode == "ws"),
         signer_(options.secret),
         next_id_(static_cast<std::uint64_t>(
@@ -135,12 +137,14 @@ class Requests {
       return;
     }
     fillBody();
-    const std::string stamp = std::to_string(std::time(nullptr));
+    std::string stamp = std::to_string(std::time(nullptr));
     out.append(
         "POST /hook HTTP/1.1\r\nHost: bench.local\r\nUser-Agent: bench/1\r\nAccept: */*\r\n");
     out.append("Content-Type: application/json\r\nContent-Length: ");
     out.append(std::to_string(body_.size())).append("\r\nX-Timestamp: ").append(stamp);
-    out.append("\r\nX-Signature: ").append(signer_.hex(stamp + "\n", body_)).append("\r\n\r\n");
+    const std::string_view signed_as = is_forged_ ? "forged\n" : "\n";
+    out.append("\r\nX-Signature: ").append(signer_.hex(stamp.append(signed_as), body_));
+    out.append("\r\n\r\n");
     out.append(body_);
   }
 
@@ -195,6 +199,7 @@ class Requests {
   }
 
   bool is_hook_;
+  bool is_forged_;
   bool is_web_socket_;
   Signer signer_;
   std::uint64_t next_id_;
@@ -288,6 +293,7 @@ class Load {
   }
 
   Window run() {
+    if (options_.count != 0) return runCount();
     for (std::size_t i = 0; i < connections_.size(); ++i) open(i);
     const auto started = Clock::now();
     turnUntil(started + std::chrono::duration_cast<Clock::duration>(
@@ -306,6 +312,17 @@ class Load {
   }
 
  private:
+  // Every request is in the window, and nobody's processor time is read.
+  Window runCount() {
+    Window window;
+    window_ = &window;
+    window.begin = Clock::now();
+    for (std::size_t i = 0; i < connections_.size(); ++i) open(i);
+    turnUntil(Clock::time_point::max());
+    window.end = Clock::now();
+    return window;
+  }
+
   void open(std::size_t index) {
     Connection& connection = connections_[index];
     connection.fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -336,6 +353,7 @@ class Load {
       requests_.appendUpgrade(connection.out);
     } else {
       requests_.append(connection.out);
+      ++sent_;
     }
     connection.sent = Clock::now();
     const int length = static_cast<int>(connection.out.size());
@@ -345,7 +363,7 @@ class Load {
   void turnUntil(Clock::time_point end) {
     std::array<epoll_event, 128> events{};
     auto progress = Clock::now();
-    while (Clock::now() < end) {
+    while (Clock::now() < end && (options_.count == 0 || answered_ < options_.count)) {
       const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 50);
       for (int i = 0; i < count; ++i) {
         receive(connections_[events.at(static_cast<std::size_t>(i)).data.u64]);
@@ -367,12 +385,13 @@ class Load {
     if (response.bytes == 0) return;
     connection.in.erase(0, response.bytes);
     connection.is_open = connection.is_open || response.status == 101;
+    if (response.status != 101) ++answered_;
     if (window_ != nullptr && response.status != 101) {
       ++window_->statuses[response.status];
       const std::chrono::duration<float, std::micro> took = Clock::now() - connection.sent;
       window_->latencies_us.push_back(took.count());
     }
-    send(connection);
+    if (options_.count == 0 || sent_ < options_.count) send(connection);
   }
 
   Response parse(const Connection& connection) const {
@@ -385,6 +404,8 @@ class Load {
   std::unique_ptr<SSL_CTX, FreeSsl> context_;
   int epoll_;
   std::vector<Connection> connections_;
+  std::uint64_t sent_ = 0;
+  std::uint64_t answered_ = 0;
   Window* window_ = nullptr;
 };
 
@@ -445,6 +466,8 @@ Options parseOptions(int argc, char** argv) {
       options.secret = value;
     else if (name == "--connections")
       options.connections = std::strtoul(value, nullptr, 10);
+    else if (name == "--count")
+      options.count = std::strtoul(value, nullptr, 10);
     else if (name == "--seconds")
       options.seconds = std::strtod(value, nullptr);
     else if (name == "--warmup")
@@ -454,7 +477,9 @@ Options parseOptions(int argc, char** argv) {
     else
       die("unknown option " + std::string(name));
   }
-  if (options.port == 0 || options.pids.empty()) die("--port and --pids are required");
+  if (options.port == 0) die("--port is required");
+  if (options.pids.empty() && options.count == 0) die("--pids or --count is required");
+  if (options.count != 0) options.connections = std::min(options.connections, options.count);
   return options;
 }
 

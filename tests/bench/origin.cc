@@ -3,7 +3,7 @@
 // every request; a WebSocket echoes its frames. Deliberately cheaper than any proxy, so that it is
 // never what is measured.
 //
-//   bench_origin PORT
+//   bench_origin PORT     0: one that is free; it is printed
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -115,6 +115,10 @@ class Origin {
       std::exit(1);
     }
     watch(listener_);
+    socklen_t length = sizeof address;
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
+    std::printf("%d\n", ntohs(address.sin_port));
+    std::fflush(stdout);
   }
 
   void run() {
