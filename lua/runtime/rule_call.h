@@ -23,9 +23,9 @@ struct RuleCall {
   Exchange& exchange;
   JsonPool& json;
   std::uint64_t generation;
-  RuleMemory* memory = nullptr;  // null: there is none here
-  std::string_view rule{};       // whose check is running
-  std::size_t memory_uses = 0;   // of that rule, so far
+  RuleMemory* memory = nullptr;     // null: there is none here
+  std::string_view rule{};          // whose check is running
+  std::size_t memory_uses = 0;      // of that rule, so far
   bool knows_json_error = false;    // the rule has asked why the body is no JSON: it judges that
   std::string json_refusal{};       // what stopped a rule that has not
   const SseEvent* event = nullptr;  // what on_sse_event is asked about
