@@ -91,6 +91,9 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   void rulesRan(std::string_view rule, const RuleRun& run);
   // Look it up once per pool or upstream, not per request: the reference lasts.
   UpstreamSeries& upstream(std::string_view name);
+  void upstreamFailed(std::string_view name, Reason reason) {
+    upstream(name).errors[static_cast<std::size_t>(reason)].add();
+  }
 
   CounterCell connections_accepted;
   // Why something was refused for want of room.

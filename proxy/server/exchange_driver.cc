@@ -327,6 +327,7 @@ void ExchangeDriver::onUpstreamError(Error error) {
   if (error.reason == Reason::kOverloaded && pool_->isFull()) {
     station_.metrics().refusedAt(WorkerMetrics::Cap::kUpstreamConnections);
   }
+  station_.metrics().upstreamFailed(pool_->spec().name, error.reason);
   if (!has_answered) return refuse(error.reason, std::move(error.message));
   decide(Decision::Kind::kError, error.reason, std::move(error.message));
   client_->abort();

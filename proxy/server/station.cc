@@ -25,12 +25,34 @@ void Station::adopt(std::shared_ptr<const PolicySnapshot> snapshot) {
   for (const UpstreamSpec& spec : snapshot_->upstreams()) {
     const auto old = pools_.find(spec.name);
     const bool is_same = old != pools_.end() && old->second->spec() == spec;
-    next[spec.name] = is_same ? old->second
-                              : std::make_shared<UpstreamPool>(
-                                    parts_.loop, graveyard_, parts_.dialer, spec,
-                                    parts_.capacity.upstream_connections.of(spec.name));
+    next[spec.name] = is_same ? old->second : makePool(spec);
   }
   pools_ = std::move(next);
+}
+
+std::shared_ptr<UpstreamPool> Station::makePool(const UpstreamSpec& spec) {
+  // Of upstreams that are gone, with their last connections.
+  for (auto& [name, tally] : tallies_) publish(tally);
+  std::erase_if(tallies_, [](const auto& entry) { return entry.second.counts.use_count() == 1; });
+  UpstreamTally& tally =
+      tallies_.try_emplace(spec.name, parts_.metrics.upstream(spec.name)).first->second;
+  return std::make_shared<UpstreamPool>(parts_.loop, graveyard_, parts_.dialer, spec,
+                                        parts_.capacity.upstream_connections.of(spec.name),
+                                        tally.counts);
+}
+
+void Station::publish(UpstreamTally& tally) {
+  const UpstreamCounts now = *tally.counts;
+  const UpstreamCounts before = std::exchange(tally.published, now);
+  const auto open = [](const UpstreamCounts& counts) {
+    return static_cast<std::int64_t>(counts.opened - counts.closed);
+  };
+  tally.series.connections.add(now.opened - before.opened);
+  tally.series.connections_open.add(open(now) - open(before));
+  tally.series.requests.add(now.requests - before.requests);
+  tally.series.requests_on_kept.add(now.requests_on_kept - before.requests_on_kept);
+  parts_.metrics.upstream_bytes_in.add(now.bytes_in - before.bytes_in);
+  parts_.metrics.upstream_bytes_out.add(now.bytes_out - before.bytes_out);
 }
 
 std::shared_ptr<UpstreamPool> Station::pool(std::string_view upstream) const {
@@ -66,6 +88,7 @@ bool Station::flushRecords() {
 }
 
 void Station::endTurn() {
+  for (auto& [name, tally] : tallies_) publish(tally);
   parts_.metrics.buffered_bytes.set(buffered_bytes_.used());
   flushRecords();
   is_flushed_ = is_journaled_ = true;

@@ -25,6 +25,15 @@ namespace edgehold {
 class JournaledCounters;
 class StatusPage;
 
+// What was done with one upstream, and how much of it the metrics say already.
+struct UpstreamTally {
+  explicit UpstreamTally(WorkerMetrics::UpstreamSeries& its_series) : series(its_series) {}
+
+  std::shared_ptr<UpstreamCounts> counts = std::make_shared<UpstreamCounts>();
+  UpstreamCounts published;
+  WorkerMetrics::UpstreamSeries& series;
+};
+
 class Station {
  public:
   struct Parts {
@@ -90,12 +99,16 @@ class Station {
   std::string_view date();
 
  private:
+  void publish(UpstreamTally& tally);
+  std::shared_ptr<UpstreamPool> makePool(const UpstreamSpec& spec);
+
   Parts parts_;
   QuotaAccount exchanges_;
   QuotaAccount buffered_bytes_;
   Graveyard graveyard_;
   std::shared_ptr<const PolicySnapshot> snapshot_;
   std::map<std::string, std::shared_ptr<UpstreamPool>, std::less<>> pools_;
+  std::map<std::string, UpstreamTally> tallies_;  // also of those whose last connections end
   bool is_ending_ = false;
   bool is_draining_ = false;
   bool has_let_go_ = false;

@@ -70,7 +70,13 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
                 .claims = &counters_},
                serving_->policy),
       lobby_(loop_, station_.graveyard(), shared.metrics, *this) {
-  loop_.setAfterTurn([this] { station_.endTurn(); });
+  loop_.setAfterTurn([this] { endTurn(); });
+}
+
+void Worker::endTurn() {
+  station_.endTurn();
+  // The loop's clock has stood still since the turn first looked at it.
+  station_.metrics().turn_time.observe(SystemClock().now() - loop_.clock().now());
 }
 
 Worker::~Worker() {

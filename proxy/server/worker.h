@@ -104,6 +104,7 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
     bool is_unknown = false;  // a proxy is there for somebody that it does not name
   };
 
+  void endTurn();
   void accept(std::size_t index, Fd fd, const Endpoint& peer);
   void welcome(const Caller& caller, Fd fd, ConnectionGate::Pass pass);
   ConnectionGate::Pass admit(std::size_t index, const Endpoint& peer);

@@ -44,10 +44,11 @@ std::unique_ptr<UpstreamStream> Http2Connections::streamOfLeastBusy(Predicate is
 }
 
 std::unique_ptr<UpstreamStream> Http2Connections::add(std::unique_ptr<Transport> transport,
-                                                      ConnectionSlots::Slot slot) {
+                                                      ConnectionSlots::Slot slot,
+                                                      std::shared_ptr<UpstreamCounts> counts) {
   Http2UpstreamConnection::Owner& owner = *this;
   connections_.push_back(std::make_unique<Http2UpstreamConnection>(
-      loop_, owner, spec_, std::move(transport), std::move(slot)));
+      loop_, owner, spec_, std::move(transport), std::move(slot), std::move(counts)));
   return connections_.back()->makeStream();
 }
 

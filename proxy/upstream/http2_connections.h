@@ -30,7 +30,8 @@ class Http2Connections final : private Http2UpstreamConnection::Owner {
   std::unique_ptr<UpstreamStream> join();
   // The first stream of a new connection, not started yet.
   std::unique_ptr<UpstreamStream> add(std::unique_ptr<Transport> transport,
-                                      ConnectionSlots::Slot slot);
+                                      ConnectionSlots::Slot slot,
+                                      std::shared_ptr<UpstreamCounts> counts);
   // Closes what nobody uses; the others end with their requests.
   void closeIdle();
 

@@ -100,16 +100,21 @@ class Http2UpstreamConnection::Stream final : public UpstreamStream {
 
 Http2UpstreamConnection::Http2UpstreamConnection(Loop& loop, Owner& owner, const UpstreamSpec& spec,
                                                  std::unique_ptr<Transport> transport,
-                                                 ConnectionSlots::Slot slot)
+                                                 ConnectionSlots::Slot slot,
+                                                 std::shared_ptr<UpstreamCounts> counts)
     : loop_(loop),
       owner_(&owner),
       spec_(spec),
+      counts_(std::move(counts)),
       slot_(std::move(slot)),
       transport_(std::move(transport)),
       codec_(*this, spec.is_tls),
-      deadline_(loop.makeTimer([this] { onOpeningTimeout(); })) {}
+      deadline_(loop.makeTimer([this] { onOpeningTimeout(); })) {
+  ++counts_->opened;
+}
 
 Http2UpstreamConnection::~Http2UpstreamConnection() {
+  ++counts_->closed;
   for (Stream* const stream : waiting_) stream->orphan();
   for (Stream* const stream : active_) stream->orphan();
 }
@@ -229,6 +234,7 @@ void Http2UpstreamConnection::readOnce(std::span<char> scratch) {
   switch (got.kind) {
     case IoResult::Kind::kBytes:
       ++reads_;
+      counts_->bytes_in += got.bytes;
       codec_.receive({scratch.data(), got.bytes});
       return;
     case IoResult::Kind::kBlocked:
@@ -303,6 +309,7 @@ void Http2UpstreamConnection::flush() {
       output.clear();
       return;
     }
+    counts_->bytes_out += sent.bytes;
     output.consume(sent.bytes);
   }
   transport_->wantWrite(false);

@@ -12,6 +12,7 @@
 #include "proxy/http/http2_client_codec.h"
 #include "proxy/net/transport.h"
 #include "proxy/upstream/connection_slots.h"
+#include "proxy/upstream/upstream_counts.h"
 #include "proxy/upstream/upstream_spec.h"
 #include "proxy/upstream/upstream_stream.h"
 
@@ -37,7 +38,8 @@ class Http2UpstreamConnection final : public Mortal,
 
   // `owner` and `spec` outlive it, or call abandon() first.
   Http2UpstreamConnection(Loop& loop, Owner& owner, const UpstreamSpec& spec,
-                          std::unique_ptr<Transport> transport, ConnectionSlots::Slot slot);
+                          std::unique_ptr<Transport> transport, ConnectionSlots::Slot slot,
+                          std::shared_ptr<UpstreamCounts> counts);
   ~Http2UpstreamConnection() override;
 
   // A request may be sent on it in this call.
@@ -93,6 +95,7 @@ class Http2UpstreamConnection final : public Mortal,
   Loop& loop_;
   Owner* owner_;
   const UpstreamSpec& spec_;
+  std::shared_ptr<UpstreamCounts> counts_;
   ConnectionSlots::Slot slot_;  // given back after the transport is closed, or was lost
   std::unique_ptr<Transport> transport_;
   Http2ClientCodec codec_;

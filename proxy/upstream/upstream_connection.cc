@@ -9,14 +9,18 @@
 
 namespace edgehold {
 UpstreamConnection::UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport,
-                                       ConnectionSlots::Slot slot)
+                                       ConnectionSlots::Slot slot,
+                                       std::shared_ptr<UpstreamCounts> counts)
     : loop_(loop),
+      counts_(std::move(counts)),
       slot_(std::move(slot)),
       transport_(std::move(transport)),
       codec_(*this),
       deadline_(loop.makeTimer([this] {
         lose(Error{deadline_reason_, "deadline passed"});
-      })) {}
+      })) {
+  ++counts_->opened;
+}
 
 void UpstreamConnection::sendHead(const RequestHead& head) {
   ++requests_;
@@ -73,6 +77,7 @@ void UpstreamConnection::readOnce(std::span<char> scratch) {
   const IoResult got = transport_->receive(scratch);
   switch (got.kind) {
     case IoResult::Kind::kBytes:
+      counts_->bytes_in += got.bytes;
       // An answer to nothing would be taken for the answer to what comes next.
       if (!has_spoken_) {
         return lose(Error{Reason::kUpstreamMalformed, "upstream spoke before it was asked"});
@@ -121,6 +126,7 @@ void UpstreamConnection::flush() {
     const IoResult sent = transport_->send(output.view());
     if (sent.kind == IoResult::Kind::kBytes) {
       has_spoken_ = true;
+      counts_->bytes_out += sent.bytes;
       output.consume(sent.bytes);
     } else if (sent.kind == IoResult::Kind::kBlocked) {
       return transport_->wantWrite(true);

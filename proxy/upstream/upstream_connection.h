@@ -11,6 +11,7 @@
 #include "proxy/http/http1_client_codec.h"
 #include "proxy/net/transport.h"
 #include "proxy/upstream/connection_slots.h"
+#include "proxy/upstream/upstream_counts.h"
 #include "proxy/upstream/upstream_stream.h"
 
 namespace edgehold {
@@ -20,7 +21,9 @@ class UpstreamConnection final : public UpstreamStream,
                                  private ClientCodec::Events,
                                  private TurnEndTask {
  public:
-  UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport, ConnectionSlots::Slot slot);
+  UpstreamConnection(Loop& loop, std::unique_ptr<Transport> transport, ConnectionSlots::Slot slot,
+                     std::shared_ptr<UpstreamCounts> counts);
+  ~UpstreamConnection() override { ++counts_->closed; }
 
   void setUser(User* user) override { user_ = user; }
   void start() override { transport_->start(*this); }
@@ -62,6 +65,7 @@ class UpstreamConnection final : public UpstreamStream,
   void lose(Error error);
 
   Loop& loop_;
+  std::shared_ptr<UpstreamCounts> counts_;
   ConnectionSlots::Slot slot_;  // given back after the transport is closed, or was lost
   std::unique_ptr<Transport> transport_;
   Http1ClientCodec codec_;

@@ -42,12 +42,14 @@ class UpstreamPool::IdleSlot final : public UpstreamStream::User,
 };
 
 UpstreamPool::UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec,
-                           std::shared_ptr<ConnectionSlots> slots)
+                           std::shared_ptr<ConnectionSlots> slots,
+                           std::shared_ptr<UpstreamCounts> counts)
     : loop_(loop),
       graveyard_(graveyard),
       dialer_(dialer),
       spec_(std::move(spec)),
-      slots_(slots != nullptr ? std::move(slots) : std::make_shared<ConnectionSlots>()) {
+      slots_(slots != nullptr ? std::move(slots) : std::make_shared<ConnectionSlots>()),
+      counts_(counts != nullptr ? std::move(counts) : std::make_shared<UpstreamCounts>()) {
   slots_->join();
   if (spec_.protocol == UpstreamProtocol::kHttp2) {
     shared_ = std::make_unique<Http2Connections>(loop_, graveyard_, spec_, *slots_);
@@ -63,7 +65,7 @@ UpstreamPool::~UpstreamPool() {
 std::unique_ptr<UpstreamStream> UpstreamPool::takeIdle() {
   if (shared_ != nullptr) {
     auto stream = shared_->take();
-    counts_.reused += stream != nullptr ? 1 : 0;
+    counts_->requests_on_kept += stream != nullptr ? 1 : 0;
     return stream;
   }
   while (!idle_.empty()) {
@@ -71,7 +73,7 @@ std::unique_ptr<UpstreamStream> UpstreamPool::takeIdle() {
     idle_.pop_back();
     auto connection = slot->take();
     if (connection->isReusable()) {
-      ++counts_.reused;
+      ++counts_->requests_on_kept;
       return connection;
     }
     graveyard_.bury(std::move(connection));
@@ -110,13 +112,10 @@ Result<std::unique_ptr<UpstreamStream>> UpstreamPool::dial(const UpstreamAddress
   if (!slot) return fail(Reason::kOverloaded, "the upstream's `max_connections` are open");
   Result<std::unique_ptr<Transport>> transport =
       dialer_.dial(spec_, address, Endpoint{ip, address.port});
-  if (!transport) {
-    ++counts_.failed;
-    return fail(std::move(transport).error());
-  }
-  ++counts_.opened;
-  if (shared_ != nullptr) return shared_->add(std::move(*transport), std::move(*slot));
-  return std::make_unique<UpstreamConnection>(loop_, std::move(*transport), std::move(*slot));
+  if (!transport) return fail(std::move(transport).error());
+  if (shared_ != nullptr) return shared_->add(std::move(*transport), std::move(*slot), counts_);
+  return std::make_unique<UpstreamConnection>(loop_, std::move(*transport), std::move(*slot),
+                                              counts_);
 }
 
 void UpstreamPool::giveBack(std::unique_ptr<UpstreamStream> connection) {

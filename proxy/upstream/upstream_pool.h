@@ -14,6 +14,7 @@
 #include "proxy/net/resolver.h"
 #include "proxy/net/transport.h"
 #include "proxy/upstream/connection_slots.h"
+#include "proxy/upstream/upstream_counts.h"
 #include "proxy/upstream/upstream_spec.h"
 #include "proxy/upstream/upstream_stream.h"
 
@@ -34,22 +35,17 @@ class Dialer {
 
 class UpstreamPool {
  public:
-  // What a pool did, for the metrics.
-  struct Counts {
-    std::uint64_t opened = 0;
-    std::uint64_t reused = 0;
-    std::uint64_t failed = 0;
-  };
-
-  // `slots` are shared with the other pools of this upstream; null: it has none.
+  // `slots` are shared with the other pools of this upstream, `counts` with those of this worker;
+  // null: there are none.
   UpstreamPool(Loop& loop, Graveyard& graveyard, Dialer& dialer, UpstreamSpec spec,
-               std::shared_ptr<ConnectionSlots> slots = nullptr);
+               std::shared_ptr<ConnectionSlots> slots = nullptr,
+               std::shared_ptr<UpstreamCounts> counts = nullptr);
   ~UpstreamPool();
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
   const UpstreamSpec& spec() const { return spec_; }
-  const Counts& counts() const { return counts_; }
+  UpstreamCounts& counts() { return *counts_; }
   Loop& loop() { return loop_; }
   Graveyard& graveyard() { return graveyard_; }
 
@@ -78,11 +74,11 @@ class UpstreamPool {
   Dialer& dialer_;
   UpstreamSpec spec_;
   std::shared_ptr<ConnectionSlots> slots_;
+  std::shared_ptr<UpstreamCounts> counts_;
   std::vector<std::unique_ptr<IdleSlot>> idle_;
   std::unique_ptr<Http2Connections> shared_;  // null: HTTP/1
   std::size_t next_address_ = 0;
   std::size_t next_ip_ = 0;
-  Counts counts_;
 };
 
 }  // namespace edgehold

@@ -54,6 +54,7 @@ void UpstreamRequest::take(std::unique_ptr<UpstreamStream> connection) {
 void UpstreamRequest::onConnectionOpen() { sendHead(); }
 
 void UpstreamRequest::sendHead() {
+  ++pool_->counts().requests;
   connection_->sendHead(*head_);
   has_head_left_ = has_sent_ = true;
   if (!early_body_.empty()) connection_->sendBody(early_body_.view());

@@ -203,6 +203,8 @@ class Admin(Case):
         exchanges = {k: v for k, v in metrics.items() if k.startswith("edgehold_exchanges_total")}
         self.assertEqual(sum(exchanges.values()), 3, exchanges)
         self.assertEqual(sum(v for k, v in exchanges.items() if "route_not_found" in k), 1)
+        self.assertEqual(metrics['edgehold_upstream_requests_total{upstream="agent"}'], 2)
+        self.assertGreater(metrics["edgehold_loop_turn_duration_seconds_count"], 0)
         self.assertIn("# TYPE", proxy.admin("/metrics").body.decode())
 
     def test_status_says_what_runs(self):

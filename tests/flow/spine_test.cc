@@ -51,6 +51,49 @@ TEST_F(SpineTest, CarriesARequestAndItsAnswer) {
   EXPECT_FALSE(client->is_closed);
 }
 
+TEST_F(SpineTest, CountsWhatWasDoneWithEachUpstream) {
+  use(kOpen);
+  const auto client = connect();
+  for (int i = 0; i < 2; ++i) {
+    send(*client, kGet);
+    send(upstream(), kOk);
+  }
+  std::string text = metrics_registry_.render();
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_connections_total{upstream=\"agent\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_connections_open{upstream=\"agent\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_requests_total{upstream=\"agent\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_reuses_total{upstream=\"agent\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_received_bytes_total " +
+                              std::to_string(2 * kOk.size()) + "\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_sent_bytes_total " +
+                              std::to_string(upstream().received.size()) + "\n"));
+
+  send(*client, "POST / HTTP/1.1\r\nHost: edge\r\nContent-Length: 0\r\n\r\n");
+  upstream().end();
+  settle();
+  text = metrics_registry_.render();
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_connections_open{upstream=\"agent\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("edgehold_upstream_errors_total{upstream=\"agent\","
+                              "reason=\"upstream_reset\"} 1\n"));
+}
+
+TEST_F(SpineTest, CountsConnectionsOfAnUpstreamThatAReloadTookAway) {
+  use(kOpen);
+  const auto client = connect();
+  send(*client, kGet);
+  FakePeer& before = upstream();
+  use(R"(
+listen: [{address: "127.0.0.1:0", clear_text: true}]
+upstreams: {other: {url: "http://192.0.2.81:80"}}
+routes:
+  - {name: all, match: {path: /}, upstream: other}
+)");
+  send(before, kOk);
+  EXPECT_THAT(client->received, EndsWith("ok"));
+  EXPECT_THAT(metrics_registry_.render(),
+              HasSubstr("edgehold_upstream_connections_open{upstream=\"agent\"} 0\n"));
+}
+
 TEST_F(SpineTest, SendsNothingUpstreamForARefusedRequest) {
   use(kChecked);
   const auto client = connect("198.51.100.1:1");

@@ -136,7 +136,7 @@ TEST_F(Http2UpstreamTest, ManyRequestsShareOneConnection) {
   const auto later = ask();
   EXPECT_EQ(dialer_.peers.size(), 1u);
   EXPECT_TRUE(server(0).isWhole(11));
-  EXPECT_EQ(pool_->counts().reused, 1u);
+  EXPECT_EQ(pool_->counts().requests_on_kept, 1u);
 }
 
 TEST_F(Http2UpstreamTest, SendsOneOverTlsAtOnceAndTheRestWhenTheUpstreamSaidHowMany) {

@@ -103,7 +103,7 @@ TEST_F(UpstreamRequestTest, KeepsAConnectionWarmForTheNext) {
   request.sendEnd();
   loop_.settle();
   EXPECT_EQ(dialer_.peers.size(), 1u);
-  EXPECT_EQ(pool_->counts().reused, 1u);
+  EXPECT_EQ(pool_->counts().requests_on_kept, 1u);
 }
 
 TEST_F(UpstreamRequestTest, DropsAnIdleConnectionThatThePeerClosed) {
