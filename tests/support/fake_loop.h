@@ -3,7 +3,6 @@
 // Thread: one loop.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -27,8 +26,11 @@ class FakeLoop final : public Loop {
 
   // One turn: what was posted before it, then the turn-end tasks.
   void turn() {
-    auto calls = std::exchange(posted_, {});
+    std::vector<std::function<void()>> calls = std::move(spare_);
+    calls.swap(posted_);
     for (auto& call : calls) call();
+    calls.clear();
+    spare_ = std::move(calls);
     turn_end_.run();
   }
   // Turns until nothing is posted and no task is queued; at least once.
@@ -86,7 +88,8 @@ class FakeLoop final : public Loop {
   }
 
   FakeClock clock_;
-  std::deque<std::function<void()>> posted_;
+  std::vector<std::function<void()>> posted_;
+  std::vector<std::function<void()>> spare_;  // room for the next ones: a turn allocates nothing
   std::vector<FakeTimer*> timers_;
   TurnEndQueue turn_end_;
 };
