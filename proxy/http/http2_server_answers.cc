@@ -98,12 +98,23 @@ void Http2ServerCodec::sendEnd(StreamId id) {
   resumeHttp2(*session_, static_cast<std::int32_t>(id), *stream);
 }
 
+// A rest that is declared and fits the stream's window is mostly on its way already: curl takes a
+// reset that meets it for a failure, and shows no answer.
+bool Http2ServerCodec::isRestShort(const Stream& stream) const {
+  const auto room = nghttp2_session_get_stream_local_window_size(
+      session_.get(), static_cast<std::int32_t>(stream.id));
+  return stream.has_declared && room >= 0 &&
+         stream.declared_left <= static_cast<std::uint64_t>(room);
+}
+
 // The last frame of a response has left nghttp2. The client need not send what is left of its
-// request (RFC 9113 8.1); one that was malformed ends in an error.
+// request (RFC 9113 8.1), unless it is short; that is dropped, and waited for no longer than a
+// window. A request that was malformed ends in an error.
 void Http2ServerCodec::onAnswerSent(Stream& stream) {
   if (stream.is_malformed) return reset(stream.id, NGHTTP2_PROTOCOL_ERROR);
   budget_.earnAnswer();
-  if (!stream.has_ended) reset(stream.id, NGHTTP2_NO_ERROR);
+  const bool waits = stream.has_ended || (!is_draining_ && isRestShort(stream));
+  if (!waits) reset(stream.id, NGHTTP2_NO_ERROR);
 }
 
 void Http2ServerCodec::reset(StreamId stream, std::uint32_t code) {

@@ -88,6 +88,7 @@ class Http2ServerCodec final : public ServerCodec {
   // Output.
   void submitHead(Stream& stream, const ResponseHead& head, bool has_content);
   void onAnswerSent(Stream& stream);
+  bool isRestShort(const Stream& stream) const;
   void reset(StreamId stream, std::uint32_t code);
 
   // The end.

@@ -214,6 +214,57 @@ TEST_F(Http2ServerCodecTest, GivesTheWindowOfADroppedUploadBack) {
   expectFine();
 }
 
+// Of a stream, until the client has acknowledged our settings (RFC 9113 6.5.3, 6.9.2).
+constexpr std::size_t kFirstWindow = 65'535;
+
+std::string declaredPost(std::uint32_t stream, std::size_t bytes) {
+  Http2Fields fields = http2Get("/1", "POST");
+  fields.emplace_back("content-length", std::to_string(bytes));
+  return http2Headers(stream, fields, false);
+}
+
+TEST_F(Http2ServerCodecTest, LetsAShortRestComeThatNobodyNeeds) {
+  send(declaredPost(1, kFirstWindow));
+  answer(1, 413, "no");
+  read();
+  EXPECT_TRUE(peer.answers[1].has_ended);
+  EXPECT_FALSE(peer.answers[1].reset) << "some clients would not show the answer";
+  send(http2Content(1, std::string(16000, 'x'), false));
+  send(http2Content(1, "x"));
+  EXPECT_FALSE(peer.answers[1].reset);
+  EXPECT_EQ(seen.requests[1].content, "");
+  EXPECT_TRUE(codec.isIdle());
+  expectFine();
+}
+
+TEST_F(Http2ServerCodecTest, ResetsARestThatDoesNotFitTheWindow) {
+  send(declaredPost(1, kFirstWindow + 1));
+  answer(1, 413, "no");
+  read();
+  EXPECT_EQ(peer.answers[1].reset, NGHTTP2_NO_ERROR);
+  EXPECT_TRUE(codec.isIdle());
+}
+
+TEST_F(Http2ServerCodecTest, WaitsForAShortRestNoLongerThanForAWindow) {
+  send(declaredPost(1, 10));
+  answer(1, 413, "no");
+  read();
+  EXPECT_TRUE(codec.isStalled());
+  codec.resetStalled(1);
+  codec.resetStalled(1);
+  read();
+  EXPECT_EQ(peer.answers[1].reset, NGHTTP2_CANCEL);
+  EXPECT_TRUE(codec.isIdle());
+}
+
+TEST_F(Http2ServerCodecTest, WaitsForNoRestWhileItDrains) {
+  send(declaredPost(1, 10));
+  codec.drain();
+  answer(1, 413, "no");
+  read();
+  EXPECT_EQ(peer.answers[1].reset, NGHTTP2_NO_ERROR);
+}
+
 TEST_F(Http2ServerCodecTest, SendsAsMuchAsTheWindowTakes) {
   send(http2Headers(1, http2Get("/1")) + http2Headers(3, http2Get("/3")));
   const std::string large(100'000, 'l');
