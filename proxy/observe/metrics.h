@@ -117,8 +117,9 @@ class alignas(kCacheLineBytes) WorkerMetrics {
   std::array<CounterCell, kProxyFaultCount> proxy_faults;
   void proxyFault(ProxyFault fault) { proxy_faults[static_cast<std::size_t>(fault)].add(); }
   // What clients broke, and lost their connection for.
-  enum class Broken : std::uint8_t { kHttp1Syntax, kHttp2Protocol, kWebSocketFrames };
-  std::array<CounterCell, 3> protocol_errors;
+  enum class Broken : std::uint8_t { kHttp1Syntax, kHttp2Protocol, kWebSocketFrames, kCount };
+  static constexpr std::size_t kBrokenCount = static_cast<std::size_t>(Broken::kCount);
+  std::array<CounterCell, kBrokenCount> protocol_errors;
   void protocolBroken(Broken kind) { protocol_errors[static_cast<std::size_t>(kind)].add(); }
   // By direction; passed and refused.
   std::array<std::array<CounterCell, 2>, 2> websocket_messages;
@@ -189,6 +190,13 @@ class MetricsRegistry {
 
   std::uint64_t sum(CounterCell WorkerMetrics::*cell) const;
   std::int64_t sum(GaugeCell WorkerMetrics::*cell) const;
+  template <std::size_t kCells>
+  std::uint64_t sum(std::array<CounterCell, kCells> WorkerMetrics::*cells,
+                    std::size_t index) const {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) total += ((*worker).*cells)[index].value();
+    return total;
+  }
   void renderHistogram(Exposition& out, std::string_view name, std::string_view help,
                        DurationHistogram WorkerMetrics::*histogram) const;
 

@@ -79,9 +79,8 @@ void MetricsRegistry::renderExchanges(Exposition& out) const {
   out.family("edgehold_sse_events_total", Type::kCounter,
              "Events of inspected event streams, by what became of them.");
   for (std::size_t dropped = 0; dropped < 2; ++dropped) {
-    std::uint64_t total = 0;
-    for (const auto& worker : workers_) total += worker->sse_events[dropped].value();
-    out.sample(total, {{"decision", dropped == 0 ? "pass" : "drop"}});
+    out.sample(sum(&WorkerMetrics::sse_events, dropped),
+               {{"decision", dropped == 0 ? "pass" : "drop"}});
   }
 }
 
@@ -206,9 +205,7 @@ void MetricsRegistry::renderCaps(Exposition& out) const {
   out.family("edgehold_overload_refusals_total", Type::kCounter,
              "Connections and requests refused at a limit of the process, or of an upstream.");
   for (std::size_t cap = 0; cap < kNames.size(); ++cap) {
-    std::uint64_t total = 0;
-    for (const auto& worker : workers_) total += worker->refused_at[cap].value();
-    out.sample(total, {{"limit", kNames[cap]}});
+    out.sample(sum(&WorkerMetrics::refused_at, cap), {{"limit", kNames[cap]}});
   }
   out.family("edgehold_buffered_bytes", Type::kGauge,
              "Bodies and answers in memory, by worker, against the limit `buffered`.");
@@ -262,25 +259,21 @@ void MetricsRegistry::renderTransport(Exposition& out) const {
   out.family("edgehold_proxy_header_refusals_total", Type::kCounter,
              "Connections closed because they had to begin with a PROXY protocol header.");
   for (std::size_t fault = 0; fault < kProxyFaultCount; ++fault) {
-    std::uint64_t total = 0;
-    for (const auto& worker : workers_) total += worker->proxy_faults[fault].value();
-    out.sample(total, {{"kind", proxyFaultName(static_cast<ProxyFault>(fault))}});
+    out.sample(sum(&WorkerMetrics::proxy_faults, fault),
+               {{"kind", proxyFaultName(static_cast<ProxyFault>(fault))}});
   }
-  constexpr std::array<std::string_view, 3> kBroken = {"http1_syntax", "http2_protocol",
-                                                       "websocket_frames"};
+  constexpr std::array<std::string_view, WorkerMetrics::kBrokenCount> kBroken = {
+      "http1_syntax", "http2_protocol", "websocket_frames"};
   out.family("edgehold_protocol_errors_total", Type::kCounter,
              "Client connections closed because the client broke the protocol, by which.");
   for (std::size_t kind = 0; kind < kBroken.size(); ++kind) {
-    std::uint64_t total = 0;
-    for (const auto& worker : workers_) total += worker->protocol_errors[kind].value();
-    out.sample(total, {{"kind", kBroken[kind]}});
+    out.sample(sum(&WorkerMetrics::protocol_errors, kind), {{"kind", kBroken[kind]}});
   }
   out.family("edgehold_http2_abuse_total", Type::kCounter,
              "HTTP/2 connections closed for abuse, and stalled streams reset, by kind.");
   for (std::size_t kind = 0; kind < kHttp2AbuseCount; ++kind) {
-    std::uint64_t total = 0;
-    for (const auto& worker : workers_) total += worker->http2_abuses[kind].value();
-    out.sample(total, {{"kind", http2AbuseName(static_cast<Http2Abuse>(kind))}});
+    out.sample(sum(&WorkerMetrics::http2_abuses, kind),
+               {{"kind", http2AbuseName(static_cast<Http2Abuse>(kind))}});
   }
 }
 

@@ -42,6 +42,7 @@ std::shared_ptr<UpstreamPool> Station::makePool(const UpstreamSpec& spec) {
 }
 
 void Station::publish(UpstreamTally& tally) {
+  if (*tally.counts == tally.published) return;  // in most turns, of most upstreams
   const UpstreamCounts now = *tally.counts;
   const UpstreamCounts before = std::exchange(tally.published, now);
   const auto open = [](const UpstreamCounts& counts) {

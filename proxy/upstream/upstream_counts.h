@@ -16,6 +16,8 @@ struct UpstreamCounts {
   std::uint64_t requests_on_kept = 0;  // over a connection that was there before
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+
+  bool operator==(const UpstreamCounts&) const = default;
 };
 
 }  // namespace edgehold

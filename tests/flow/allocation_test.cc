@@ -5,6 +5,7 @@
 // Thread: main only.
 #include <gmock/gmock.h>
 
+#include "proxy/base/file.h"
 #include "proxy/base/recycled.h"
 #include "proxy/base/strings.h"
 #include "proxy/crypto/hmac.h"
@@ -27,7 +28,7 @@ routes:
   - {name: all, match: {path: /}, upstream: agent}
 )";
 
-// Every check that the benchmark's webhook passes, and a rule that reads its body.
+// Every check that the benchmark's webhook passes, and the rule that reads its body.
 constexpr std::string_view kPolicy = R"(
 listen: [{address: "127.0.0.1:0", clear_text: true}]
 upstreams: {agent: {url: "http://192.0.2.80:80"}}
@@ -56,16 +57,7 @@ routes:
       - approval_hold: {ttl: 10m}
 )";
 
-constexpr std::string_view kRule = R"(
-local function check(request)
-  local event = request.json
-  if event.sender.trust < 10 and event.message.has_link and event.message.lang == "en" then
-    return hold("a link from somebody new")
-  end
-end
-return { id = "bench", phase = "request", check = check }
-)";
-
+constexpr const char* kRuleFile = EDGEHOLD_SOURCE_DIR "/tests/bench/contestants/edgehold/rule.lua";
 constexpr std::string_view kSecret = "hook-secret-2f7c";
 
 // What one request may allocate. A sanitizer sees each recycled place as an allocation: a stream, a
@@ -138,7 +130,7 @@ class AllocationTest : public FlowTest {
   void usePolicy() {
     environment_["HOOK"] = kSecret;
     std::filesystem::create_directory(path("rules"));
-    write("rules/bench.lua", kRule);
+    write("rules/bench.lua", readFile(kRuleFile, limits::kRuleFileBytesMax).value());
     use(kPolicy);
   }
 };
