@@ -13,6 +13,7 @@
 
 #include "filters/registry.h"
 #include "proxy/base/log.h"
+#include "proxy/crypto/crypto_memory.h"
 #include "proxy/server/commands/command.h"
 #include "proxy/server/options.h"
 
@@ -56,6 +57,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   edgehold::keepFreedMemory();
+  edgehold::poolCryptoMemory();
   edgehold::startLogging(argv[0]);
   try {
     return edgehold::runProgram({argv + 1, argv + argc});

@@ -42,7 +42,8 @@ void Http2ClientCodec::SessionDeleter::operator()(nghttp2_session* session) cons
 Http2ClientCodec::Http2ClientCodec(Events& events, bool is_secure)
     : events_(events), is_secure_(is_secure) {
   nghttp2_session* session = nullptr;
-  CHECK_EQ(nghttp2_session_client_new2(&session, Callbacks::table(), this, Callbacks::options()),
+  CHECK_EQ(nghttp2_session_client_new3(&session, Callbacks::table(), this, Callbacks::options(),
+                                       http2Memory()),
            0);
   session_.reset(session);
   const std::array<nghttp2_settings_entry, 4> settings = {{

@@ -39,7 +39,8 @@ Http2ServerCodec::~Http2ServerCodec() = default;
 
 void Http2ServerCodec::openSession(bool allows_tunnels) {
   nghttp2_session* session = nullptr;
-  CHECK_EQ(nghttp2_session_server_new2(&session, Callbacks::table(), this, Callbacks::options()),
+  CHECK_EQ(nghttp2_session_server_new3(&session, Callbacks::table(), this, Callbacks::options(),
+                                       http2Memory()),
            0);
   session_.reset(session);
   const std::array<nghttp2_settings_entry, 5> settings = {{

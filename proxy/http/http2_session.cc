@@ -4,9 +4,11 @@
 #include "proxy/http/http2_session.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
+#include "proxy/base/block_pool.h"
 #include "proxy/base/limits.h"
 
 namespace edgehold {
@@ -81,6 +83,22 @@ nghttp2_option* makeHttp2Option() {
   // Counted by us: nghttp2 counts the pieces in which the header of one arrives.
   nghttp2_option_set_max_continuations(option, std::numeric_limits<std::size_t>::max());
   return option;
+}
+
+nghttp2_mem* http2Memory() {
+  static nghttp2_mem memory = {
+      .mem_user_data = nullptr,
+      .malloc = [](std::size_t bytes, void*) { return takeBlock(bytes); },
+      .free = [](void* block, void*) { giveBlock(block); },
+      .calloc = [](std::size_t count, std::size_t each, void*) -> void* {
+        std::size_t bytes = 0;
+        if (__builtin_mul_overflow(count, each, &bytes)) return nullptr;
+        void* const block = takeBlock(bytes);
+        return block != nullptr ? std::memset(block, 0, bytes) : nullptr;
+      },
+      .realloc = [](void* block, std::size_t bytes, void*) { return resizeBlock(block, bytes); },
+  };
+  return &memory;
 }
 
 nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value) {

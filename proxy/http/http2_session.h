@@ -50,6 +50,8 @@ const nghttp2_session_callbacks* makeHttp2Callbacks() {
 }
 // What both sides ask of nghttp2: windows, heads and floods are the codecs' own affair.
 nghttp2_option* makeHttp2Option();
+// Where its sessions take their memory from: dozens of blocks for each request.
+nghttp2_mem* http2Memory();
 
 // nghttp2 copies both, and turns the name into lower case.
 nghttp2_nv makeHttp2Field(std::string_view name, std::string_view value);

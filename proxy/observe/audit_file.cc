@@ -85,7 +85,9 @@ void AuditFile::use(std::shared_ptr<SyncedFile> file, WallTime now) {
   file_bytes_ = 0;
   is_line_torn_ = false;
   const bool is_known = fstat(file->descriptor(), &status) == 0;
-  is_pipe_ = is_known && !S_ISREG(status.st_mode);
+  const bool is_plain = S_ISREG(status.st_mode) ||
+                        (S_ISCHR(status.st_mode) && isatty(file->descriptor()) == 0);  // /dev/null
+  is_pipe_ = is_known && !is_plain;
   if (is_known && S_ISREG(status.st_mode) && status.st_size > 0) {
     file_bytes_ = static_cast<std::size_t>(status.st_size);
     file_day_ = status.st_mtim.tv_sec / 86'400;  // yesterday's file is rotated at the first write

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "proxy/base/block_pool.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "proxy/net/socket.h"
@@ -102,6 +103,7 @@ void Worker::start() {
 
 void Worker::run() {
   ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
+  const BlockPool pool;
   rule_meter_.start();
   loop_.run();
 }
