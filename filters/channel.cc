@@ -1,26 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
-// channel {dialect: hmac, name: my-bot, …}: who signed this. Verifies the callback by its dialect
-// (channels/) and fills the facts that the later filters live on.
+// channel {dialect: qq, name: my-bot, secrets: …, window: 5m, known_events: [...],
+// unknown_events: refuse, failures_per_minute: 60, reply: upstream}: who signed this. Verifies the
+// callback by its dialect (channels/), refuses what is stale, unknown or reused, answers set-up
+// handshakes, and fills the facts that the later filters live on.
 // Thread: any (immutable).
 #include "filters/channels/channel.h"
 
+#include <algorithm>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "filters/channels/single_use.h"
 #include "filters/filters.h"
 #include "filters/value_source.h"
+#include "proxy/base/limits.h"
+#include "proxy/base/loop.h"
+#include "proxy/base/strings.h"
+#include "proxy/http/grammar.h"
+#include "proxy/state/counters.h"
 
 namespace edgehold {
 namespace {
 
+using namespace std::chrono_literals;
+using KnownEvents = std::unordered_set<std::string, StringHash, std::equal_to<>>;
+
+// Parts that the filter adds to what its dialect is.
+struct Terms {
+  std::string name;
+  Duration window{};  // zero: no time is compared
+  KnownEvents known;  // empty: any event passes
+  std::optional<GcraSpec> failures;
+  bool answers_itself = false;
+};
+
 class ChannelFilter final : public Filter {
  public:
-  ChannelFilter(std::string name, std::unique_ptr<const Channel> channel)
-      : name_(std::move(name)), channel_(std::move(channel)) {}
+  ChannelFilter(Terms terms, std::unique_ptr<const Channel> channel)
+      : terms_(std::move(terms)),
+        channel_(std::move(channel)),
+        single_use_(terms_.name, 2 * terms_.window + channel_->traits().retry_horizon) {}
 
   FilterNeeds needs() const override { return {.request_body = FilterNeeds::Body::kWhole}; }
 
-  Outcome onRequestHead(Exchange& exchange, Services& /*services*/) const override {
+  Outcome onRequestHead(Exchange& exchange, Services& services) const override {
+    if (auto refusal = refuseGuesser(exchange, services)) return *std::move(refusal);
+    const Method method = exchange.request.method;
+    const bool is_allowed =
+        method == Method::kPost || (method == Method::kGet && channel_->traits().takes_get);
+    if (!is_allowed && restrictsMethods()) return Verdict::deny(Reason::kMethodNotAllowed);
     Result<void> checked = channel_->checkHead(exchange);
     if (checked) return Verdict::proceed();
     return channel_->refuse(std::move(checked).error());
@@ -28,46 +57,178 @@ class ChannelFilter final : public Filter {
 
   // Refusals are verdicts, never errors: what `on_error` opens must not be open to forgeries.
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
-    Result<Received> received = channel_->receive(exchange, services);
+    Result<Verified> verified = channel_->verify(exchange, services);
+    if (!verified) {
+      charge(exchange, services);
+      return channel_->refuse(std::move(verified).error());
+    }
+    if (auto stale = refuseStale(*verified, services)) return *std::move(stale);
+    if (verified->text.data() != exchange.body.view().data()) exchange.content = verified->text;
+    Result<Received> received = channel_->read(exchange, *verified, services);
     if (!received) return channel_->refuse(std::move(received).error());
     if (received->handshake) {
       return Verdict::respond(Reason::kAllowed, *std::move(received->handshake), "handshake");
     }
-    Facts& facts = exchange.facts;
-    facts.principal = facts.channel = name_;
-    facts.event_id = received->facts.event_id;
-    facts.event_type = received->facts.event_type;
-    facts.group = received->facts.group;
-    facts.sender = received->facts.sender;
-    facts.timestamp_ms = received->facts.timestamp_ms;
-    exchange.acknowledger = channel_.get();
-    return Verdict::proceed();
+    return accept(*received, *verified, exchange, services);
   }
 
  private:
-  const std::string name_;
+  // The configured dialect is for any sender: `method_path` says there what may come.
+  bool restrictsMethods() const { return channel_->traits().retry_horizon != 0s; }
+
+  CounterKey failuresKey(const Exchange& exchange, const Services& services) const {
+    std::string address;  // 45 bytes at most
+    exchange.client.address.appendTo(address);
+    return services.counters.key({"channel.failures", terms_.name, address});
+  }
+  std::optional<Verdict> refuseGuesser(const Exchange& exchange, Services& services) const;
+  void charge(const Exchange& exchange, Services& services) const;
+  std::optional<Verdict> refuseStale(const Verified& verified, Services& services) const;
+  std::optional<Verdict> refuseEvent(const ChannelEvent& event) const;
+  Verdict accept(const Received& received, const Verified& verified, Exchange& exchange,
+                 Services& services) const;
+
+  const Terms terms_;
   const std::unique_ptr<const Channel> channel_;
+  const SingleUse single_use_;
 };
 
+// Who failed too often is not listened to for a while: verifying costs more than asking.
+std::optional<Verdict> ChannelFilter::refuseGuesser(const Exchange& exchange,
+                                                    Services& services) const {
+  if (!terms_.failures) return std::nullopt;
+  const RateResult left = services.counters.peekTokens(
+      failuresKey(exchange, services), *terms_.failures, 1, services.loop.clock().now());
+  if (left.is_allowed) return std::nullopt;
+  return Verdict::deny(Reason::kRateLimited, "too many failed verifications").byRule("failures");
+}
+
+void ChannelFilter::charge(const Exchange& exchange, Services& services) const {
+  if (!terms_.failures || exchange.is_shadow) return;
+  services.counters.takeTokens(failuresKey(exchange, services), *terms_.failures, 1,
+                               services.loop.clock().now());
+}
+
+std::optional<Verdict> ChannelFilter::refuseStale(const Verified& verified,
+                                                  Services& services) const {
+  if (terms_.window == 0ns || !verified.signed_at_ms) return std::nullopt;
+  const std::int64_t age_ms =
+      unixMilliseconds(services.loop.clock().wallNow()) - *verified.signed_at_ms;
+  const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(terms_.window).count();
+  if (age_ms <= most && -age_ms <= most) return std::nullopt;
+  return channel_
+      ->refuse(
+          {Reason::kTimestampOutsideWindow, "the request is " + std::to_string(age_ms) + " ms old"})
+      .byRule(age_ms > 0 ? "past" : "future");
+}
+
+// Facts are told to the upstream in fields, so they must be able to stand there.
+std::optional<Verdict> ChannelFilter::refuseEvent(const ChannelEvent& event) const {
+  for (const std::string_view fact : {event.type, event.id, event.group, event.sender}) {
+    if (isFieldValue(fact)) continue;
+    return channel_->refuse({Reason::kMalformedRequest, "a control byte in a fact"});
+  }
+  const std::string_view type = event.family.empty() ? event.type : event.family;
+  if (terms_.known.empty() || terms_.known.contains(type)) return std::nullopt;
+  return channel_->refuse({type.empty() ? Reason::kEventMissing : Reason::kEventUnknown,
+                           "event type " + quoteForMessage(type)});
+}
+
+// The ids beside the first one's, each once: a batch may repeat itself.
+void keepBatch(const Received& received, Facts& facts) {
+  for (const ChannelEvent& event : received.more) {
+    const bool is_new = !event.id.empty() && event.id != facts.event_id &&
+                        std::find(facts.batch_ids.begin(), facts.batch_ids.end(), event.id) ==
+                            facts.batch_ids.end();
+    if (is_new) facts.batch_ids.push_back(event.id);
+  }
+}
+
+Verdict ChannelFilter::accept(const Received& received, const Verified& verified,
+                              Exchange& exchange, Services& services) const {
+  if (received.more.size() >= limits::kBatchEventsMax) {
+    return channel_->refuse({Reason::kPayloadTooLarge, "too many events in one request"});
+  }
+  if (auto refusal = refuseEvent(received.event)) return *std::move(refusal);
+  for (const ChannelEvent& event : received.more) {
+    if (auto refusal = refuseEvent(event)) return *std::move(refusal);
+  }
+  if (!received.credential.empty() && !exchange.is_shadow) {
+    if (auto bound = single_use_.bind(received.credential, exchange, services); !bound) {
+      return channel_->refuse(std::move(bound).error()).byRule("single_use");
+    }
+  }
+  Facts& facts = exchange.facts;
+  facts.principal = facts.channel = terms_.name;
+  facts.event_id = received.event.id;
+  facts.twin_id = received.twin_id;
+  facts.event_type = received.event.type;
+  facts.group = received.event.group;
+  facts.sender = received.event.sender;
+  facts.timestamp_ms =
+      received.event.timestamp_ms ? received.event.timestamp_ms : verified.signed_at_ms;
+  facts.retry_horizon = channel_->traits().retry_horizon;
+  keepBatch(received, facts);
+  exchange.acknowledger = channel_.get();
+  exchange.is_acknowledged_here = terms_.answers_itself;
+  return Verdict::proceed();
+}
+
 std::optional<ChannelDialect> findDialect(ConfigReader& config) {
-  const std::vector<ChannelDialect> dialects = {hmacDialect()};
   std::vector<ConfigChoice<const ChannelDialect*>> choices;
-  for (const ChannelDialect& dialect : dialects) choices.push_back({dialect.name, &dialect});
+  for (const ChannelDialect& dialect : channelDialects())
+    choices.push_back({dialect.name, &dialect});
   if (!config.has("dialect")) config.reject("dialect", "needs a dialect such as `hmac`");
   const auto* const chosen = config.choice<const ChannelDialect*>("dialect", nullptr, choices);
   if (chosen == nullptr) return std::nullopt;
   return *chosen;
 }
 
+KnownEvents readKnownEvents(ConfigReader& config, std::string_view documented) {
+  KnownEvents known;
+  while (!documented.empty()) {
+    const std::size_t end = documented.find_first_of(" \n");
+    const std::string_view word = documented.substr(0, end);
+    if (!word.empty()) known.emplace(word);
+    documented.remove_prefix(end == std::string_view::npos ? documented.size() : end + 1);
+  }
+  const bool passes_all =
+      config.choice<bool>("unknown_events", known.empty(), {{"refuse", false}, {"pass", true}});
+  for (std::string& type : config.texts("known_events")) known.insert(std::move(type));
+  if (passes_all) known.clear();
+  return known;
+}
+
+// The keys that every dialect of a platform has. What the configured dialect leaves to other
+// filters (`replay_window`, `event_types`, `source_budget`) it leaves to them.
+Terms readTerms(ConfigReader& config, const ChannelTraits& traits) {
+  constexpr std::uint64_t kFailuresDefault = 60;
+  Terms terms;
+  if (traits.retry_horizon == 0s) return terms;
+  if (traits.window != 0s) {
+    terms.window = config.duration("window", traits.window);
+    if (terms.window <= 0ns) config.reject("window", "must be more than 0");
+  }
+  terms.known = readKnownEvents(config, traits.known_events);
+  const std::uint64_t failures = config.number(
+      "failures_per_minute", traits.charges_failures ? kFailuresDefault : 0, 0, 1'000'000);
+  if (failures > 0) terms.failures = GcraSpec::per(failures, 1min, failures);
+  terms.answers_itself = config.choice<bool>("reply", traits.answers_itself,
+                                             {{"upstream", false}, {"platform", true}});
+  return terms;
+}
+
 std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& build) {
   const std::optional<ChannelDialect> dialect = findDialect(config);
   if (!dialect) return nullptr;  // which keys there are depends on it
   requireWholeBody(config, "dialect", build);
-  std::string name = config.text("name", dialect->name);
+  const std::string name = config.text("name", dialect->name);
   std::unique_ptr<const Channel> channel = dialect->make(config, build);
+  Terms terms = channel != nullptr ? readTerms(config, channel->traits()) : Terms();
+  terms.name = name;
   config.finish();
   if (channel == nullptr) return nullptr;
-  return std::make_unique<ChannelFilter>(std::move(name), std::move(channel));
+  return std::make_unique<ChannelFilter>(std::move(terms), std::move(channel));
 }
 
 }  // namespace

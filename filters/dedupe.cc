@@ -2,8 +2,10 @@
 // dedupe {id: event_id, window: 10m, in_flight: 60s, wait: 4s, duplicate_status: 200,
 // scope: route+channel, required: true}: an event is forwarded once. Two-phase: claimed on the way
 // in, committed when it was accepted, released when it failed, so that a retry after a failure is
-// no duplicate. A twin of one in flight waits for the first one's fate, for `wait` at most.
-// Thread: any (immutable).
+// no duplicate. A twin of one in flight waits for the first one's fate, for `wait` at most. An
+// event with two names is a duplicate under either; a batch of events is one when all of them are,
+// else it is forwarded whole, and the upstream is told which had come before. Thread: any
+// (immutable).
 #include <algorithm>
 #include <utility>
 
@@ -22,6 +24,7 @@ using namespace std::chrono_literals;
 using State = ClaimResult::State;
 
 constexpr Duration kPollInterval = 25ms;
+constexpr Duration kWindowDefault = 10min;
 constexpr Duration kWaitMax = limits::kFilterTimeout - 500ms;  // we answer before the walk gives up
 
 // The claim of one exchange until its end is known.
@@ -51,7 +54,7 @@ class Dedupe final : public Filter {
   enum class Scope : std::uint8_t { kRoute, kChannel, kBoth };
   struct Parts {
     ValueSource id;
-    Duration window{};
+    std::optional<Duration> window = {};  // none: for as long as the channel's platform retries
     Duration in_flight{};
     Duration wait{};
     std::uint16_t duplicate_status = 200;
@@ -74,13 +77,12 @@ class Dedupe final : public Filter {
       return parts_.is_required ? Verdict::deny(Reason::kEventMissing, "no event id")
                                 : Verdict::proceed();
     }
-    const CounterKey key = keyOf(exchange, services.counters, **id);
-    const Result<ClaimResult> claim = tryClaim(key, services);
-    if (!claim) return claim.error();
-    if (claim->state == State::kInFlight && !exchange.is_shadow) {
-      return waitForTwin(key, exchange, services);
+    const Result<State> state = claimAll(**id, exchange, services);
+    if (!state) return state.error();
+    if (*state == State::kInFlight && !exchange.is_shadow) {
+      return waitForTwin(**id, exchange, services);
     }
-    return judge(key, *claim, exchange, services);
+    return judge(*state, exchange, services);
   }
 
  private:
@@ -96,22 +98,64 @@ class Dedupe final : public Filter {
                          by_channel ? exchange.facts.channel : std::string_view(),
                          exchange.facts.principal, id});
   }
-  Result<ClaimResult> tryClaim(const CounterKey& key, Services& services) const {
-    return services.counters.claim(key, services.loop.clock().now(), parts_.in_flight);
+  Duration windowOf(const Facts& facts) const {
+    return parts_.window.value_or(std::max<Duration>(kWindowDefault, facts.retry_horizon));
   }
-  Verdict judge(const CounterKey& key, const ClaimResult& claim, Exchange& exchange,
-                Services& services) const {
-    if (claim.state != State::kClaimed) return duplicate(exchange, services);
-    exchange.settlements.push_back(
-        std::make_unique<Claim>(services.counters, Claim::Terms{key, claim.token, parts_.window}));
-    return Verdict::proceed();
+  Result<State> claim(std::string_view id, Exchange& exchange, Services& services) const;
+  Result<State> claimNames(std::string_view id, Exchange& exchange, Services& services) const;
+  Result<State> claimAll(std::string_view id, Exchange& exchange, Services& services) const;
+  Verdict judge(State state, Exchange& exchange, Services& services) const {
+    return state == State::kClaimed ? Verdict::proceed() : duplicate(exchange, services);
   }
   Verdict duplicate(const Exchange& exchange, Services& services) const;
-  Async<Result<Verdict>> waitForTwin(const CounterKey& key, Exchange& exchange,
+  Async<Result<Verdict>> waitForTwin(std::string_view id, Exchange& exchange,
                                      Services& services) const;
 
   const Parts parts_;
 };
+
+// Claims one id; a claim that is ours is settled with the exchange.
+Result<State> Dedupe::claim(std::string_view id, Exchange& exchange, Services& services) const {
+  const CounterKey key = keyOf(exchange, services.counters, id);
+  TRY_ASSIGN(const ClaimResult claim,
+             services.counters.claim(key, services.loop.clock().now(), parts_.in_flight));
+  if (claim.state == State::kClaimed) {
+    exchange.settlements.push_back(std::make_unique<Claim>(
+        services.counters, Claim::Terms{key, claim.token, windowOf(exchange.facts)}));
+  }
+  return claim.state;
+}
+
+// What the request's own event and the rest of its batch are called. kClaimed: something is new.
+Result<State> Dedupe::claimNames(std::string_view id, Exchange& exchange,
+                                 Services& services) const {
+  TRY_ASSIGN(State state, claim(id, exchange, services));
+  if (state == State::kClaimed && !exchange.facts.twin_id.empty()) {
+    TRY_ASSIGN(state, claim(exchange.facts.twin_id, exchange, services));
+  }
+  if (exchange.facts.batch_ids.empty()) return state;
+  std::string seen(state == State::kCommitted ? id : std::string_view());
+  for (const std::string_view other : exchange.facts.batch_ids) {
+    if (state == State::kInFlight) return state;
+    TRY_ASSIGN(const State its, claim(other, exchange, services));
+    if (its == State::kCommitted) seen.append(seen.empty() ? "" : ",").append(other);
+    if (its != State::kCommitted) state = its;
+  }
+  if (state == State::kClaimed) exchange.facts.seen_ids = exchange.arena.copy(seen);
+  return state;
+}
+
+// All that is new is claimed, or nothing: who has to wait, or failed, holds nobody else up.
+Result<State> Dedupe::claimAll(std::string_view id, Exchange& exchange, Services& services) const {
+  auto& settlements = exchange.settlements;
+  const std::size_t before = settlements.size();
+  Result<State> state = claimNames(id, exchange, services);
+  if (state && *state == State::kClaimed) return state;
+  for (; settlements.size() > before; settlements.pop_back()) {
+    settlements.back()->release(services.loop.clock().now());
+  }
+  return state;
+}
 
 // A success: the platform must stop sending it.
 Verdict Dedupe::duplicate(const Exchange& exchange, Services& services) const {
@@ -133,9 +177,9 @@ Verdict Dedupe::duplicate(const Exchange& exchange, Services& services) const {
 // the wait is over. Kept by the Async that it answers.
 class Dedupe::Twin {
  public:
-  Twin(const Dedupe& dedupe, const CounterKey& key, Exchange& exchange, Services& services)
+  Twin(const Dedupe& dedupe, std::string_view id, Exchange& exchange, Services& services)
       : dedupe_(dedupe),
-        key_(key),
+        id_(exchange.arena.copy(id)),
         exchange_(exchange),
         services_(services),
         until_(services.loop.clock().now() + dedupe.parts_.wait),
@@ -151,13 +195,13 @@ class Dedupe::Twin {
 
  private:
   void poll() {
-    const Result<ClaimResult> claim = dedupe_.tryClaim(key_, services_);
-    const bool is_in_flight = claim && claim->state == State::kInFlight;
+    const Result<State> state = dedupe_.claimAll(id_, exchange_, services_);
+    const bool is_in_flight = state && *state == State::kInFlight;
     if (is_in_flight && services_.loop.clock().now() < until_) return timer_->arm(kPollInterval);
     const Resolver<Result<Verdict>> resolver = *resolver_;  // resolving destroys this
-    if (!claim) return resolver.resolve(fail(claim.error()));
+    if (!state) return resolver.resolve(fail(state.error()));
     if (is_in_flight) return resolver.resolve(tooLong());
-    resolver.resolve(dedupe_.judge(key_, *claim, exchange_, services_));
+    resolver.resolve(dedupe_.judge(*state, exchange_, services_));
   }
   // No success: nobody knows yet how the first one ends, so the sender must ask again.
   static Verdict tooLong() {
@@ -168,7 +212,7 @@ class Dedupe::Twin {
   }
 
   const Dedupe& dedupe_;
-  const CounterKey key_;
+  const std::string_view id_;
   Exchange& exchange_;
   Services& services_;
   const Instant until_;
@@ -176,9 +220,9 @@ class Dedupe::Twin {
   std::optional<Resolver<Result<Verdict>>> resolver_;
 };
 
-Async<Result<Verdict>> Dedupe::waitForTwin(const CounterKey& key, Exchange& exchange,
+Async<Result<Verdict>> Dedupe::waitForTwin(std::string_view id, Exchange& exchange,
                                            Services& services) const {
-  auto twin = std::make_shared<Twin>(*this, key, exchange, services);
+  auto twin = std::make_shared<Twin>(*this, id, exchange, services);
   return twin->start(twin);
 }
 
@@ -204,7 +248,9 @@ std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& buil
   }
   if (id->needsBody()) requireWholeBody(config, "id", build);
   Dedupe::Parts parts{.id = *std::move(id), .route = std::string(build.route)};
-  parts.window = readDuration(config, "window", 10min, kWindowMax);
+  if (config.has("window")) {
+    parts.window = readDuration(config, "window", kWindowDefault, kWindowMax);
+  }
   parts.in_flight = readDuration(config, "in_flight", 60s, 1h);
   parts.wait = readDuration(config, "wait", 4s, kWaitMax);
   parts.duplicate_status =

@@ -5,8 +5,10 @@
 // Thread: any (immutable).
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -20,25 +22,74 @@
 
 namespace edgehold {
 
+// What is the same for every callback of a platform. The driver keeps to it.
+struct ChannelTraits {
+  // How far the signed time may be from ours, both ways; zero when no time is signed, or when it
+  // is another filter's business. Operators may change it (`window`).
+  std::chrono::seconds window{0};
+  // For how long after the first try the platform may send an event again: so long its id is
+  // remembered, at least.
+  std::chrono::seconds retry_horizon{0};
+  // The event types there are, between blanks (known_events.h); none: any is let through.
+  std::string_view known_events;
+  bool takes_get = false;  // a set-up handshake comes as GET
+  // Verifications that fail are charged to the client's address. Not where the platform itself
+  // sends forgeries to see them refused.
+  bool charges_failures = true;
+  // What the upstream answered is not what the platform wants to hear: once the upstream accepted,
+  // acknowledge() answers.
+  bool answers_itself = false;
+};
+
+// What the signature proved.
+struct Verified {
+  std::string_view text;  // what the platform said: the body, or what it decrypts to; lives in the
+                          // exchange
+  std::optional<std::int64_t> signed_at_ms;  // the time that was signed, Unix milliseconds
+  std::size_t key = 0;                       // which of the dialect's keys fits
+};
+
+// Bounded texts that live in the exchange; empty: the platform did not say.
+struct ChannelEvent {
+  std::string_view type;
+  std::string_view family;  // what of `type` stands in the list of known events; empty: all of it
+  std::string_view id;
+  std::string_view group;
+  std::string_view sender;
+  std::optional<std::int64_t> timestamp_ms;
+};
+
 // What a verified callback is.
 struct Received {
-  // Facts of an event; views live in the exchange. principal and channel are set by the driver.
-  Facts facts;
+  ChannelEvent event;
+  std::span<const ChannelEvent> more = {};  // of a batch, beside the first
+  // A second name of the same event, for platforms that do not sign its id: what was seen under
+  // either name is a duplicate.
+  std::string_view twin_id = {};
+  // Set where the signature does not cover the body: it may come again with the same body only.
+  std::string_view credential = {};
   // Set for a handshake of the platform's set-up, which the edge answers itself: nothing is
-  // forwarded, and facts are not looked at.
-  std::optional<Reply> handshake;
+  // forwarded, and the event is not looked at.
+  std::optional<Reply> handshake = {};
 };
 
 class Channel : public Acknowledger {
  public:
+  virtual const ChannelTraits& traits() const = 0;
+
   // What can be refused before a byte of the body is read: missing fields, wrong forms, no live
-  // secret (kSecretUnavailable). Cheap: no cryptography.
+  // secret (kSecretUnavailable). Cheap: no cryptography. The method is one that the traits allow.
   virtual Result<void> checkHead(const Exchange& exchange) const = 0;
 
-  // Verifies the raw bytes, with every live secret in constant time, and only then parses them.
-  // Errors: kSignatureMissing, kSignatureInvalid, kTimestampMissing, kJsonInvalid, kEventMissing.
-  // Freshness and duplicates are other filters' business. REQUIRES: the body is whole.
-  virtual Result<Received> receive(Exchange& exchange, Services& services) const = 0;
+  // Verifies the raw bytes, with every live secret in constant time, and decrypts them; parses no
+  // more of them than that takes. Errors: kSignatureMissing, kSignatureInvalid, kTimestampMissing,
+  // kMalformedRequest, kJsonInvalid. REQUIRES: the body is whole.
+  virtual Result<Verified> verify(Exchange& exchange, Services& services) const = 0;
+
+  // Reads what was verified. Freshness and duplicates are other people's business. Errors:
+  // kJsonInvalid, kMalformedRequest, kEventMissing, kSignatureInvalid (a token in the body).
+  virtual Result<Received> read(Exchange& exchange, const Verified& verified,
+                                Services& services) const = 0;
 
   // How the platform is refused. Most need nothing special.
   virtual Verdict refuse(Error error) const {
@@ -58,7 +109,11 @@ struct ChannelDialect {
   std::unique_ptr<const Channel> (*make)(ConfigReader& config, const FilterBuild& build);
 };
 
-// Every dialect there is; each is defined in the file of its name.
+// Every dialect there is (dialects.cc).
+std::span<const ChannelDialect> channelDialects();
+
+// Each is defined in the file of its platform.
 ChannelDialect hmacDialect();
+ChannelDialect qqDialect();
 
 }  // namespace edgehold

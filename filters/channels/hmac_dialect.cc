@@ -7,18 +7,18 @@
 #include <utility>
 
 #include "filters/channels/channel.h"
+#include "filters/channels/credentials.h"
+#include "filters/channels/head_fields.h"
 #include "filters/channels/signed_text.h"
-#include "filters/field_name.h"
 #include "filters/grammar.h"
 #include "filters/value_source.h"
-#include "proxy/base/base64.h"
-#include "proxy/base/limits.h"
-#include "proxy/base/strings.h"
 #include "proxy/crypto/hmac.h"
-#include "proxy/crypto/secret.h"
 
 namespace edgehold {
 namespace {
+
+// Freshness, event types and budgets are what operators say in filters of their own.
+const ChannelTraits kTraits = {};
 
 enum class Encoding : std::uint8_t { kHex, kBase64, kBase64Url };
 
@@ -46,57 +46,53 @@ struct Parts {
   DigestKind digest = DigestKind::kSha256;
   TimestampForm timestamp;
   FactPointers facts;
-  std::vector<HmacKey> keys;     // live versions; none: nothing can be verified
+  Credentials<HmacKey> keys;     // none live: nothing can be verified
   std::optional<Reply> success;  // for a duplicate; none: the edge's own
 };
-
-// The only field of that name.
-Result<std::string_view> singleField(const Exchange& exchange, const FieldName& name,
-                                     Reason missing, Reason repeated) {
-  const FieldName::Found found = name.find(exchange.request.headers);
-  if (found.count == 0) return fail(missing, "no `" + name.text() + "`");
-  if (found.count > 1) return fail(repeated, "`" + name.text() + "` comes more than once");
-  return found.value;
-}
-
-bool decodeHex(std::string_view text, DigestBytes& out) {
-  if (text.size() != out.size * 2) return false;
-  int all = 0;  // negative as soon as one digit is none
-  const char* digit = text.data();
-  for (std::size_t i = 0; i < out.size; ++i, digit += 2) {
-    const int value = hexValue(digit[0]) * 16 | hexValue(digit[1]);
-    all |= value;
-    out.bytes[i] = static_cast<char>(value);
-  }
-  return all >= 0;
-}
-
-bool decodeBase64(std::string_view text, Base64 form, DigestBytes& out) {
-  std::array<char, base64DecodedSizeMax(2 * kDigestBytesMax)> bytes;
-  if (text.size() > 2 * kDigestBytesMax) return false;
-  const auto decoded = base64Decode(text, form, bytes);
-  if (!decoded || *decoded != out.size) return false;
-  std::copy_n(bytes.begin(), out.size, out.bytes.begin());
-  return true;
-}
 
 class HmacChannel final : public Channel {
  public:
   explicit HmacChannel(Parts parts) : parts_(std::move(parts)) {}
+
+  const ChannelTraits& traits() const override { return kTraits; }
 
   Result<void> checkHead(const Exchange& exchange) const override {
     TRY(readHead(exchange));
     return {};
   }
 
-  Result<Received> receive(Exchange& exchange, Services& services) const override {
+  Result<Verified> verify(Exchange& exchange, Services& /*services*/) const override {
     TRY_ASSIGN(const SignedHead head, readHead(exchange));
     TRY_ASSIGN(const SignedText::Pieces pieces, parts_.signed_text->evaluate(exchange, head.time));
-    bool is_genuine = false;
-    // Every key is tried, whichever fits: time tells nothing about which.
-    for (const HmacKey& key : parts_.keys) is_genuine |= key.verify(pieces.span(), head.mac.view());
-    if (!is_genuine) return fail(Reason::kSignatureInvalid);
-    return readFacts(exchange, services, head.time);
+    const auto key = fittingKey(parts_.keys, exchange.started_wall, [&](const HmacKey& one) {
+      return one.verify(pieces.span(), head.mac.view());
+    });
+    if (!key) return fail(Reason::kSignatureInvalid);
+    Verified verified{exchange.body.view(), {}, *key};
+    if (!head.time.empty()) {
+      verified.signed_at_ms = parseTimestamp(head.time, parts_.timestamp.unit);
+    }
+    return verified;
+  }
+
+  Result<Received> read(Exchange& exchange, const Verified& /*verified*/,
+                        Services& services) const override {
+    Received received;
+    if (parts_.facts.empty() && !parts_.timestamp.pointer) return received;
+    if (const auto& document = exchange.json(services.json); !document) {
+      return fail(document.error());
+    }
+    TRY(readTime(exchange, services, received.event));
+    const auto read = [&](const std::optional<ValueSource>& source, std::string_view& fact) {
+      if (!source) return;
+      const auto text = source->find(exchange, services);  // the body is JSON by now
+      if (text && *text) fact = exchange.keepFact(**text);
+    };
+    read(parts_.facts.event_id, received.event.id);
+    read(parts_.facts.event_type, received.event.type);
+    read(parts_.facts.group, received.event.group);
+    read(parts_.facts.sender, received.event.sender);
+    return received;
   }
 
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
@@ -110,7 +106,7 @@ class HmacChannel final : public Channel {
     std::string_view time;  // the digits; empty when the time is not in a header
   };
   Result<SignedHead> readHead(const Exchange& exchange) const {
-    if (parts_.keys.empty()) return fail(Reason::kSecretUnavailable, "no secret has resolved");
+    TRY(requireLive(parts_.keys, exchange.started_wall));
     TRY_ASSIGN(const DigestBytes mac, readSignature(exchange));
     TRY_ASSIGN(const std::string_view time, readTimestampField(exchange));
     return SignedHead{mac, time};
@@ -118,18 +114,18 @@ class HmacChannel final : public Channel {
 
   Result<DigestBytes> readSignature(const Exchange& exchange) const {
     const SignatureForm& form = parts_.signature;
-    TRY_ASSIGN(std::string_view text, singleField(exchange, form.header, Reason::kSignatureMissing,
-                                                  Reason::kSignatureInvalid));
+    TRY_ASSIGN(std::string_view text, signatureField(exchange, form.header));
     if (!text.starts_with(form.prefix)) {
       return fail(Reason::kSignatureInvalid, "the signature lacks its prefix");
     }
     text.remove_prefix(form.prefix.size());
     DigestBytes mac;
     mac.size = digestSize(parts_.digest);
-    const bool is_decoded = form.encoding == Encoding::kHex ? decodeHex(text, mac)
+    const std::span<char> room(mac.bytes.data(), mac.size);
+    const bool is_decoded = form.encoding == Encoding::kHex ? decodeHexInto(text, room)
                             : form.encoding == Encoding::kBase64
-                                ? decodeBase64(text, Base64::kStandard, mac)
-                                : decodeBase64(text, Base64::kUrlUnpadded, mac);
+                                ? decodeBase64Into(text, Base64::kStandard, room)
+                                : decodeBase64Into(text, Base64::kUrlUnpadded, room);
     if (!is_decoded) return fail(Reason::kSignatureInvalid, "the signature is no digest");
     return mac;
   }
@@ -144,29 +140,13 @@ class HmacChannel final : public Channel {
     return fail(Reason::kTimestampMissing, "`" + form.header.text() + "` is no time");
   }
 
-  Result<Received> readFacts(Exchange& exchange, Services& services, std::string_view time) const {
-    Received received;
+  Result<void> readTime(Exchange& exchange, Services& services, ChannelEvent& event) const {
     const TimestampForm& form = parts_.timestamp;
-    if (!time.empty()) received.facts.timestamp_ms = parseTimestamp(time, form.unit);
-    if (parts_.facts.empty() && !form.pointer) return received;
-    if (const auto& document = exchange.json(services.json); !document) {
-      return fail(document.error());
-    }
-    if (form.pointer) {
-      TRY_ASSIGN(const auto text, form.pointer->find(exchange, services));
-      received.facts.timestamp_ms = text ? parseTimestamp(*text, form.unit) : std::nullopt;
-      if (!received.facts.timestamp_ms) return fail(Reason::kTimestampMissing);
-    }
-    const auto read = [&](const std::optional<ValueSource>& source, std::string_view& fact) {
-      if (!source) return;
-      const auto text = source->find(exchange, services);  // the body is JSON by now
-      if (text && *text) fact = exchange.keepFact(**text);
-    };
-    read(parts_.facts.event_id, received.facts.event_id);
-    read(parts_.facts.event_type, received.facts.event_type);
-    read(parts_.facts.group, received.facts.group);
-    read(parts_.facts.sender, received.facts.sender);
-    return received;
+    if (!form.pointer) return {};
+    TRY_ASSIGN(const auto text, form.pointer->find(exchange, services));
+    event.timestamp_ms = text ? parseTimestamp(*text, form.unit) : std::nullopt;
+    if (!event.timestamp_ms) return fail(Reason::kTimestampMissing);
+    return {};
   }
 
   const Parts parts_;
@@ -251,18 +231,6 @@ std::optional<Reply> readSuccess(ConfigReader& config) {
   return success;
 }
 
-void readKeys(ConfigReader& config, const FilterBuild& build, Parts& parts) {
-  const SecretVersions versions = build.secrets.read(config, "secrets");
-  if (versions.size() > limits::kSecretsMax) config.reject("secrets", "more than 16 live secrets");
-  static_assert(limits::kSecretsMax == 16, "the message above says so");
-  parts.keys.reserve(versions.size());
-  for (const auto& secret : versions) {
-    // Anybody can sign with an empty key: one that resolved to nothing is not live.
-    if (secret != nullptr && !secret->empty())
-      parts.keys.emplace_back(parts.digest, secret->reveal());
-  }
-}
-
 std::unique_ptr<const Channel> make(ConfigReader& config, const FilterBuild& build) {
   Parts parts;
   parts.signature = readSignatureForm(config);
@@ -274,7 +242,9 @@ std::unique_ptr<const Channel> make(ConfigReader& config, const FilterBuild& bui
   parts.facts = readFactPointers(config);
   parts.signed_text = readSignedText(config, parts.timestamp);
   parts.success = readSuccess(config);
-  readKeys(config, build, parts);
+  parts.keys = readKeys<HmacKey>(config, "secrets", build, {}, [&](ByteView secret) {
+    return std::optional<HmacKey>(std::in_place, parts.digest, secret);
+  });
   if (!parts.signed_text) return nullptr;
   return std::make_unique<HmacChannel>(std::move(parts));
 }

@@ -145,6 +145,7 @@ inline constexpr std::size_t kCatalogueRowsMax = 4096;
 inline constexpr std::size_t kConditionsMax = 32;    // of one catalogue row
 inline constexpr std::size_t kSignedPiecesMax = 16;  // of one signed text
 inline constexpr std::size_t kSecretsMax = 16;       // live versions in one channel
+inline constexpr std::size_t kBatchEventsMax = 256;  // in one callback of a platform
 
 // State.
 inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;

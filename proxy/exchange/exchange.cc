@@ -29,7 +29,7 @@ Exchange::Exchange() = default;
 
 const Result<JsonDocument>& Exchange::json(JsonPool& pool) {
   CHECK(is_body_complete);
-  if (!json_.has_value()) json_.emplace(pool.parse(body.view()));
+  if (!json_.has_value()) json_.emplace(pool.parse(content.empty() ? body.view() : content));
   return *json_;
 }
 

@@ -106,6 +106,9 @@ class Exchange {
   RequestHead request;
   Buffer body;                    // filled only when the route's body plan says so
   bool is_body_complete = false;  // `body` is the whole request body
+  // What the body says, where that is not its bytes: its channel decrypted it. For the filters; the
+  // upstream gets `body`. Lives in the arena.
+  std::string_view content;
   bool is_release = false;  // an approved hold on its way out; filters that ran once do not again
   // The filter that is asked now is in shadow mode: what it says is only recorded, so it must not
   // claim, hold, name an action or set a wish. The chain walk sets it before every hook.
@@ -119,12 +122,15 @@ class Exchange {
   Facts facts;
   std::string_view failed_rule;  // beside an Error: which rule failed; the walk takes it
   const Acknowledger* acknowledger = nullptr;  // of the channel that verified it; in the route
+  // What the upstream answers when it accepts is not for the platform: the acknowledger answers.
+  bool is_acknowledged_here = false;
   std::optional<HoldWish> hold_wish;
   std::optional<RateReport> rate_report;
   std::vector<std::unique_ptr<Settlement>> settlements;
   Decision decision;
 
-  // The body as JSON, parsed at most once; an error when it is none. REQUIRES: is_body_complete.
+  // `content`, or else the body, as JSON, parsed at most once; an error when it is none. REQUIRES:
+  // is_body_complete, and content does not change after the first call.
   const Result<JsonDocument>& json(JsonPool& pool);
   bool isJsonParsed() const { return json_.has_value(); }
 

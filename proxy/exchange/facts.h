@@ -3,6 +3,7 @@
 // Thread: one loop (owned by the exchange).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -17,10 +18,14 @@ struct Facts {
   std::string_view channel;     // which channel verified it
   std::string_view event_type;  // as the platform names it
   std::string_view event_id;    // unique per event; what dedupe claims
+  std::string_view twin_id;     // a second name of the same event, where its id is not signed
   std::string_view group;       // conversation the event belongs to
   std::string_view sender;      // who caused it
   std::string_view action;      // class of what the request does: `read`, `mass_send` …
   std::optional<std::int64_t> timestamp_ms;  // the event's own time, Unix milliseconds
+  std::chrono::seconds retry_horizon{0};     // how long its sender may send it again; 0: not known
+  std::vector<std::string_view> batch_ids;   // of further events in the same request
+  std::string_view seen_ids;                 // of those, what had come before: `id,id`
   std::vector<std::pair<std::string_view, std::string_view>> tags;  // set by rules, for the audit
 };
 

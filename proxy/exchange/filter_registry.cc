@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of filter types (a dozen or so: searched from the front), and how a factory reads its
-// secrets.
+// The list of filter types (a dozen or so: searched from the front).
 // Thread: main only while it is filled, then any (immutable).
 #include "proxy/exchange/filter_registry.h"
 
@@ -9,21 +8,6 @@
 #include "proxy/base/log.h"
 
 namespace edgehold {
-
-SecretVersions SecretSource::read(ConfigReader& config, std::string_view key) {
-  SecretVersions versions;
-  const std::vector<std::string> references = config.texts(key);
-  if (references.empty()) config.reject(key, "needs a secret reference, as `${env:NAME}`");
-  for (const std::string& reference : references) {
-    Result<SecretVersions> resolved = resolve(reference);
-    if (!resolved) {
-      config.reject(key, resolved.error().message);
-      continue;
-    }
-    versions.insert(versions.end(), resolved->begin(), resolved->end());
-  }
-  return versions;
-}
 
 void FilterRegistry::add(FilterType type) {
   CHECK(find(type.name) == nullptr) << "filter type `" << type.name << "` is listed twice";

@@ -32,10 +32,6 @@ class SecretSource {
   // `reference` is ${env:NAME}, ${file:/path} or ${vault:path#key}. An error is a mistake in the
   // configuration: a literal, a malformed reference, a kind that `security.secrets.store` refuses.
   virtual Result<SecretVersions> resolve(std::string_view reference) = 0;
-
-  // The secret under `key`: one reference, or a list of them (all their versions are live).
-  // Mistakes are reported at the key, an absent key too.
-  SecretVersions read(ConfigReader& config, std::string_view key);
 };
 
 // The files that a filter's configuration names. What is read here acts: its bytes are part of the

@@ -36,10 +36,28 @@ std::optional<unsigned> digitsAt(std::string_view text, std::size_t at, std::siz
   return value;
 }
 
-// `.123Z`, `Z`: the rest behind the seconds. Nanoseconds, or nothing when it is malformed.
+// Takes `Z` or `+08:00` off the end. Seconds to the east of UTC, or nothing when it is malformed.
+std::optional<std::int64_t> takeZone(std::string_view& text) {
+  if (text.ends_with('Z')) {
+    text.remove_suffix(1);
+    return 0;
+  }
+  constexpr std::size_t kBytes = 6;
+  if (text.size() < kBytes) return std::nullopt;
+  const std::string_view zone = text.substr(text.size() - kBytes);
+  const auto hours = digitsAt(zone, 1, 2), minutes = digitsAt(zone, 4, 2);
+  const bool is_signed = zone[0] == '+' || zone[0] == '-';
+  if (!is_signed || zone[3] != ':' || !hours || !minutes || *hours > 23 || *minutes > 59) {
+    return std::nullopt;
+  }
+  text.remove_suffix(kBytes);
+  const std::int64_t seconds = std::int64_t{*hours} * 3600 + *minutes * 60;
+  return zone[0] == '-' ? -seconds : seconds;
+}
+
+// `.123` or nothing: what is between the seconds and the zone. Nanoseconds, or nothing when it is
+// malformed.
 std::optional<std::int64_t> parseFraction(std::string_view text) {
-  if (text.size() < 1 || text.back() != 'Z') return std::nullopt;
-  text.remove_suffix(1);
   if (text.empty()) return 0;
   if (text.front() != '.' || text.size() < 2 || text.size() > 10) return std::nullopt;
   std::int64_t nanoseconds = 0;
@@ -89,8 +107,11 @@ std::optional<WallTime> parseRfc3339(std::string_view text) {
   const auto year = digitsAt(text, 0, 4), month = digitsAt(text, 5, 2), day = digitsAt(text, 8, 2);
   if (!year || !month || !day || text[4] != '-' || text[7] != '-') return std::nullopt;
   CivilTime civil{static_cast<int>(*year), *month, *day, 0, 0, 0};
-  std::int64_t nanoseconds = 0;
+  std::int64_t nanoseconds = 0, east = 0;
   if (text.size() > 10) {
+    const auto zone = takeZone(text);
+    if (!zone || text.size() < 19) return std::nullopt;
+    east = *zone;
     const auto hour = digitsAt(text, 11, 2), minute = digitsAt(text, 14, 2);
     const auto second = digitsAt(text, 17, 2);
     if (!hour || !minute || !second) return std::nullopt;
@@ -106,7 +127,7 @@ std::optional<WallTime> parseRfc3339(std::string_view text) {
   if (civil.year < 1700 || civil.year > 2200) return std::nullopt;
   const auto seconds = unixSecondsOf(civil);
   if (!seconds) return std::nullopt;
-  return WallTime(std::chrono::seconds(*seconds) + std::chrono::nanoseconds(nanoseconds));
+  return WallTime(std::chrono::seconds(*seconds - east) + std::chrono::nanoseconds(nanoseconds));
 }
 
 std::string_view Rfc3339Cache::format(WallTime time) {

@@ -33,7 +33,8 @@ inline std::int64_t unixDay(WallTime time) {
 // `2026-11-21T11:02:10.123Z`: 24 bytes.
 inline constexpr std::size_t kRfc3339Bytes = 24;
 std::string formatRfc3339(WallTime time);
-// A date and time in UTC: `…Z`, with or without up to nine decimals, or a bare date (midnight).
+// A date and time, in UTC (`…Z`) or with an offset (`…+08:00`), with or without up to nine
+// decimals; or a bare date (midnight in UTC).
 std::optional<WallTime> parseRfc3339(std::string_view text);
 
 // Formats many times of the same second fast: the text up to the second is kept.

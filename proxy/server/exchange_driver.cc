@@ -285,6 +285,7 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
   // Before a byte of the acknowledgement can leave, however long its body takes: a crash after it
   // must not let the event pass again.
   if (is_accepted_) settle();
+  if (answersItself()) return;  // with its end
   if (isEventStream(head) && !exchange.route->limits().is_total_strict) deadline_ = Instant::max();
   if (*inspects) event_stream_.emplace(*walk_, exchange, station_.metrics(), head);
   prepareForClient(exchange, head);
@@ -295,6 +296,7 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
 
 void ExchangeDriver::onUpstreamBody(ByteView chunk) {
   if (tunnel_ != nullptr) return tunnel_->onUpstreamBytes(chunk);
+  if (answersItself()) return;
   if (event_stream_) {
     if (const auto cut = event_stream_->take(chunk, *client_))
       return refuse(cut->reason(), cut->why());
@@ -315,6 +317,7 @@ void ExchangeDriver::onClientDrained() {
 
 void ExchangeDriver::onUpstreamEnd() {
   if (tunnel_ != nullptr) return tunnel_->onUpstreamEnd();
+  if (answersItself()) return acknowledge();
   client_->sendEnd();
   decide(Decision::Kind::kAllow, exchange_->is_release ? Reason::kReleased : Reason::kAllowed);
   finish();
@@ -328,6 +331,7 @@ void ExchangeDriver::onUpstreamError(Error error) {
     station_.metrics().refusedAt(WorkerMetrics::Cap::kUpstreamConnections);
   }
   station_.metrics().upstreamFailed(pool_->spec().name, error.reason);
+  if (has_answered && answersItself()) return acknowledge();  // accepted is accepted
   if (!has_answered) return refuse(error.reason, std::move(error.message));
   decide(Decision::Kind::kError, error.reason, std::move(error.message));
   client_->abort();
@@ -345,6 +349,23 @@ void ExchangeDriver::onClientGone(Reason reason) {
   decide(Decision::Kind::kError, reason);
   if (exchange_->decision.upstream_status == 0) exchange_->decision.status = 0;
   finish();
+}
+
+// The upstream accepted, and its words are not for this client.
+bool ExchangeDriver::answersItself() const {
+  return is_accepted_ && exchange_->is_acknowledged_here && exchange_->acknowledger != nullptr;
+}
+
+void ExchangeDriver::acknowledge() {
+  Exchange& exchange = *exchange_;
+  auto reply = exchange.acknowledger->acknowledge(exchange, station_.random());
+  if (!reply) {
+    reply.emplace();
+    reply->status = 200;
+    reply->has_body = true;  // an empty one
+  }
+  decide(Decision::Kind::kAllow, exchange.is_release ? Reason::kReleased : Reason::kAllowed);
+  sendOwn(Verdict::respond(Reason::kAllowed, *std::move(reply)));
 }
 
 void ExchangeDriver::decide(Decision::Kind kind, Reason reason, std::string why) {
@@ -371,6 +392,11 @@ void ExchangeDriver::answer(const Verdict& verdict) {
     client_->abort();
     return finish();
   }
+  sendOwn(verdict);
+}
+
+void ExchangeDriver::sendOwn(const Verdict& verdict) {
+  Exchange& exchange = *exchange_;
   exchange.decision.status = verdict.status();
   OwnReply reply = makeReply(exchange, verdict, station_.date());
   setTransportSecurity(exchange, reply.head.headers);

@@ -105,6 +105,9 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
   void refuse(Reason reason, std::string why = {});
   void refuseForBytes();
   void answer(const Verdict& verdict);
+  bool answersItself() const;
+  void acknowledge();
+  void sendOwn(const Verdict& verdict);
   void finish();
   void settle();
 

@@ -28,6 +28,7 @@ void addFacts(Exchange& exchange) {
   addFact(headers, "X-Edgehold-Channel", facts.channel);
   addFact(headers, "X-Edgehold-Event-Id", facts.event_id);
   addFact(headers, "X-Edgehold-Event-Type", facts.event_type);
+  addFact(headers, "X-Edgehold-Seen-Event-Ids", facts.seen_ids);
   addFact(headers, "X-Edgehold-Group", facts.group);
   addFact(headers, "X-Edgehold-Sender", facts.sender);
   addFact(headers, "X-Edgehold-Principal", facts.principal);

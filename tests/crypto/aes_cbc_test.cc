@@ -15,7 +15,8 @@ namespace {
 std::string bytes(std::string_view hex) { return hexDecode(hex).value(); }
 
 const std::string kIv = bytes("000102030405060708090a0b0c0d0e0f");
-const std::string kPlain = bytes("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+const std::string kPlain =
+    bytes("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
 
 TEST(AesCbc, GivesTheVectorsOfSp80038a) {
   struct Case {

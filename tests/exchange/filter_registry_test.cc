@@ -37,55 +37,6 @@ TEST(FilterRegistryDeathTest, RefusesTheSameNameTwice) {
   EXPECT_DEATH(registry.add(typeNamed("a")), "listed twice");
 }
 
-// Knows `${env:A}` (two versions) and `${env:LOST}` (none); the versions themselves are never read.
-class TwoSecrets final : public SecretSource {
- public:
-  Result<SecretVersions> resolve(std::string_view reference) override {
-    if (reference == "${env:A}") return SecretVersions{nullptr, nullptr};
-    if (reference == "${env:LOST}") return SecretVersions{};
-    return fail("a secret is a reference");
-  }
-};
-
-ConfigNode mapOf(std::string_view key, const std::vector<std::string>& texts) {
-  ConfigNode list, map;
-  list.kind = ConfigNode::Kind::kList;
-  for (const std::string& text : texts) {
-    ConfigNode& item = list.items.emplace_back();
-    item.kind = ConfigNode::Kind::kScalar;
-    item.scalar = text;
-  }
-  map.kind = ConfigNode::Kind::kMap;
-  map.members.emplace_back(key, std::move(list));
-  map.key_places.emplace_back();
-  return map;
-}
-
-struct SecretCase {
-  std::vector<std::string> references;
-  std::size_t versions;
-  std::size_t mistakes;
-};
-
-TEST(SecretSource, ReadsEveryVersionOfEveryReference) {
-  const SecretCase cases[] = {
-      {{"${env:A}"}, 2, 0},
-      {{"${env:A}", "${env:LOST}", "${env:A}"}, 4, 0},
-      {{"${env:LOST}"}, 0, 0},
-      {{"hunter2"}, 0, 1},
-      {{"hunter2", "${env:A}", "hunter3"}, 2, 1},  // the same mistake at the same place
-      {{}, 0, 1},
-  };
-  for (const SecretCase& one : cases) {
-    const ConfigNode map = mapOf("secrets", one.references);
-    ConfigErrors errors;
-    ConfigReader config(map, "here", errors);
-    TwoSecrets source;
-    EXPECT_EQ(source.read(config, "secrets").size(), one.versions);
-    EXPECT_EQ(errors.messages().size(), one.mistakes);
-  }
-}
-
 class WholeBody final : public Filter {
  public:
   FilterNeeds needs() const override { return {.request_body = FilterNeeds::Body::kWhole}; }

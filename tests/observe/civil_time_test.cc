@@ -37,6 +37,8 @@ TEST(CivilTime, ParsesDatesAndDecimals) {
   EXPECT_EQ(parseRfc3339("1970-01-01T00:00:00.5Z"), WallTime(milliseconds(500)));
   EXPECT_EQ(parseRfc3339("1970-01-01T00:00:00.000000001Z"), WallTime(Duration(1)));
   EXPECT_TRUE(parseRfc3339("2024-02-29").has_value());
+  EXPECT_EQ(parseRfc3339("1970-01-01T08:00:01+08:00"), WallTime(std::chrono::seconds(1)));
+  EXPECT_EQ(parseRfc3339("1969-12-31T20:30:00.5-03:30"), WallTime(milliseconds(500)));
 }
 
 TEST(CivilTime, RefusesWhatIsNoTime) {
@@ -54,7 +56,12 @@ TEST(CivilTime, RefusesWhatIsNoTime) {
                            "2026-11-21T11:02:60Z",
                            "2026-11-21T11:02:10.Z",
                            "2026-11-21T11:02:10.1234567890Z",
-                           "2026-11-21T11:02:10+01:00",
+                           "2026-11-21T11:02:10+0100",
+                           "2026-11-21T11:02:10+24:00",
+                           "2026-11-21T11:02:10+01:60",
+                           "2026-11-21T11:02+01:00",
+                           "2026-11-21+01:00",
+                           "2026-11-21T11:02:10Z+01:00",
                            "2026-11-21t11:02:10z",
                            "2026-11-21 11:02:10Z",
                            "2026-11-21T11:02:10ZZ",

@@ -121,7 +121,9 @@ class FakeRegistry {
       if (const ConfigNode* const node = config.find(key)) flatten(*node, key, one.config);
     }
     if (config.has("secret")) {
-      one.config["secret"] = std::to_string(build.secrets.read(config, "secret").size());
+      const auto versions = build.secrets.resolve(config.text("secret"));
+      if (!versions) config.reject("secret", versions.error().message);
+      one.config["secret"] = std::to_string(versions ? versions->size() : 0);
     }
     if (config.has("file")) {
       const auto bytes = build.files.read(config.text("file"), 1024);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads dated lists of secrets.
+// Thread: main only.
+#include "filters/channels/credentials.h"
+
+#include <optional>
+#include <string>
+
+#include "proxy/base/limits.h"
+#include "proxy/observe/civil_time.h"
+
+namespace edgehold {
+namespace {
+
+constexpr std::string_view kHowTo = "needs a secret reference, as `${env:NAME}`";
+
+void add(ConfigReader& config, std::string_view key, const FilterBuild& build,
+         std::string_view reference, Validity validity, std::vector<DatedSecret>& secrets) {
+  const Result<SecretVersions> versions = build.secrets.resolve(reference);
+  if (!versions) return config.reject(key, versions.error().message);
+  for (const auto& secret : *versions) {
+    if (secret != nullptr && !secret->empty()) secrets.push_back({secret, validity});
+  }
+}
+
+void addDated(ConfigReader& config, const ConfigNode& node, std::string_view key,
+              const FilterBuild& build, std::vector<DatedSecret>& secrets) {
+  ConfigReader one(node, config.path() + "." + std::string(key), config.errors());
+  const std::string reference = one.requiredText("secret");
+  const Validity validity{readInstant(one, "from", WallTime::min()),
+                          readInstant(one, "until", WallTime::max())};
+  if (validity.from >= validity.until) one.reject("until", "is not after `from`");
+  if (!reference.empty()) add(one, "secret", build, reference, validity, secrets);
+  one.finish();
+}
+
+}  // namespace
+
+WallTime readInstant(ConfigReader& config, std::string_view key, WallTime otherwise) {
+  const std::string text = config.text(key);
+  if (text.empty()) return otherwise;
+  if (const auto instant = parseRfc3339(text)) return *instant;
+  config.reject(key, "is no time, such as 2026-12-01T00:00:00Z");
+  return otherwise;
+}
+
+std::vector<DatedSecret> readSecrets(ConfigReader& config, std::string_view key,
+                                     const FilterBuild& build) {
+  std::vector<DatedSecret> secrets;
+  const ConfigNode* const node = config.find(key);
+  if (node == nullptr || node->kind == ConfigNode::Kind::kNull) {
+    config.reject(key, kHowTo);
+    return secrets;
+  }
+  const bool is_list = node->kind == ConfigNode::Kind::kList;
+  if (is_list && node->items.empty()) config.reject(key, kHowTo);
+  for (const ConfigNode& item : is_list ? std::span(node->items) : std::span(node, 1)) {
+    if (item.kind == ConfigNode::Kind::kScalar) {
+      add(config, key, build, item.scalar, {}, secrets);
+    } else if (item.kind == ConfigNode::Kind::kMap) {
+      addDated(config, item, key, build, secrets);
+    } else {
+      config.reject(key, kHowTo);
+    }
+  }
+  if (secrets.size() > limits::kSecretsMax) config.reject(key, "more than 16 live secrets");
+  static_assert(limits::kSecretsMax == 16, "the message above says so");
+  return secrets;
+}
+
+}  // namespace edgehold

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The list of dialects: nothing registers itself.
+// Thread: any (immutable).
+#include <array>
+
+#include "filters/channels/channel.h"
+
+namespace edgehold {
+
+std::span<const ChannelDialect> channelDialects() {
+  static const std::array kDialects = {
+      hmacDialect(),
+      qqDialect(),
+  };
+  return kDialects;
+}
+
+}  // namespace edgehold

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lists behind known_events.h, each in byte order.
+// Thread: any (immutable).
+#include "filters/channels/known_events.h"
+
+namespace edgehold::known_events {
+
+const std::string_view kQq = R"(
+AT_MESSAGE_CREATE AUDIO_FINISH AUDIO_OFF_MIC AUDIO_ON_MIC AUDIO_OR_LIVE_CHANNEL_MEMBER_ENTER
+AUDIO_OR_LIVE_CHANNEL_MEMBER_EXIT AUDIO_START C2C_MESSAGE_CREATE C2C_MSG_RECEIVE C2C_MSG_REJECT
+CHANNEL_CREATE CHANNEL_DELETE CHANNEL_UPDATE DIRECT_MESSAGE_CREATE DIRECT_MESSAGE_DELETE ENTER_AIO
+FORUM_POST_CREATE FORUM_POST_DELETE FORUM_PUBLISH_AUDIT_RESULT FORUM_REPLY_CREATE FORUM_REPLY_DELETE
+FORUM_THREAD_CREATE FORUM_THREAD_DELETE FORUM_THREAD_UPDATE FRIEND_ADD FRIEND_DEL GROUP_ADD_ROBOT
+GROUP_AT_MESSAGE_CREATE GROUP_DEL_ROBOT GROUP_MESSAGE_CREATE GROUP_MSG_RECEIVE GROUP_MSG_REJECT
+GUILD_CREATE GUILD_DELETE GUILD_MEMBER_ADD GUILD_MEMBER_REMOVE GUILD_MEMBER_UPDATE GUILD_UPDATE
+INTERACTION_CREATE MESSAGE_AUDIT_PASS MESSAGE_AUDIT_REJECT MESSAGE_CREATE MESSAGE_DELETE
+MESSAGE_REACTION_ADD MESSAGE_REACTION_REMOVE OPEN_FORUM_POST_CREATE OPEN_FORUM_POST_DELETE
+OPEN_FORUM_REPLY_CREATE OPEN_FORUM_REPLY_DELETE OPEN_FORUM_THREAD_CREATE OPEN_FORUM_THREAD_DELETE
+OPEN_FORUM_THREAD_UPDATE PUBLIC_MESSAGE_DELETE SUBSCRIBE_MESSAGE_STATUS
+)";
+
+const std::string_view kDingtalkRobot = R"(
+audio file interactiveCard picture richText text unknownMsgType video
+)";
+
+const std::string_view kDingtalkEvent = R"(
+SYNC_HTTP_PUSH_HIGH SYNC_HTTP_PUSH_MEDIUM attendance_check_record attendance_overtime_duration
+attendance_schedule_change bpms_instance_change bpms_task_change change_auth chat_add_member
+chat_disband chat_disband_microapp chat_quit chat_remove_member chat_update_owner chat_update_title
+check_create_suite_url check_in check_update_suite_url check_url im_cool_app_install
+im_cool_app_uninstall label_conf_add label_conf_del label_conf_modify label_user_change
+official_account_user_data_apply_result org_admin_add org_admin_remove org_change org_dept_create
+org_dept_modify org_dept_remove org_micro_app_remove org_micro_app_restore
+org_micro_app_scope_update org_micro_app_stop org_remove suite_relieve suite_ticket tmp_auth_code
+user_active_org user_add_org user_leave_org user_modify_org
+)";
+
+const std::string_view kWecom = R"(
+LOCATION add_schedule batch_job_result book_meeting_room cancel_auth cancel_meeting_room change_auth
+change_contact change_contact.create_party change_contact.create_user change_contact.delete_party
+change_contact.delete_user change_contact.update_party change_contact.update_tag
+change_contact.update_user change_external_chat change_external_chat.create
+change_external_chat.dismiss change_external_chat.update change_external_contact
+change_external_contact.add_external_contact change_external_contact.add_half_external_contact
+change_external_contact.del_external_contact change_external_contact.del_follow_user
+change_external_contact.edit_external_contact change_external_contact.msg_audit_approved
+change_external_contact.transfer_fail change_external_tag change_external_tag.create
+change_external_tag.delete change_external_tag.shuffle change_external_tag.update
+change_school_contact change_school_contact.create_department change_school_contact.create_parent
+change_school_contact.create_student change_school_contact.delete_department
+change_school_contact.delete_parent change_school_contact.delete_student
+change_school_contact.subscribe change_school_contact.unsubscribe
+change_school_contact.update_department change_school_contact.update_parent
+change_school_contact.update_student click close_inactive_agent create_auth customer_acquisition
+customer_acquisition.balance_exhausted customer_acquisition.balance_low
+customer_acquisition.customer_start_chat customer_acquisition.delete_link
+customer_acquisition.friend_request customer_acquisition.link_unavailable delete_calendar
+delete_schedule enter_agent file image kf_account_auth_change kf_msg_or_event link
+living_status_change location location_select modify_calendar modify_schedule msgaudit_notify
+open_approval_change pic_photo_or_album pic_sysphoto pic_weixin reopen_inactive_agent
+reset_permanent_code respond_schedule scancode_push scancode_waitmsg share_agent_change
+share_chain_change shortvideo subscribe suite_ticket sys_approval_change taskcard_click
+template_card_event template_card_menu_event text unsubscribe video view voice
+)";
+
+const std::string_view kWecomBot = R"(
+disconnected_event enter_chat feedback_event file image mixed stream template_card_event text video
+voice
+)";
+
+const std::string_view kWechat = R"(
+CLICK LOCATION MASSSENDJOBFINISH PUBLISHJOBFINISH SCAN ShakearoundUserShake TEMPLATESENDJOBFINISH
+VIEW annual_renew card_not_pass_check card_pass_check card_pay_order card_sku_remind
+cloud_invoice_invoiceresult_event debug_demo giftcard_pay_done giftcard_send_to_friend
+giftcard_user_accept guide_invite_result_event image kf_close_session kf_create_session
+kf_switch_session link location location_select merchant_order miniprogrampage naming_verify_fail
+naming_verify_success open_product_order_pay pic_photo_or_album pic_sysphoto pic_weixin
+poi_check_notify qualification_verify_fail qualification_verify_success scancode_push
+scancode_waitmsg shortvideo submit_membercard_user_info subscribe subscribe_msg_change_event
+subscribe_msg_popup_event subscribe_msg_sent_event text trade_manage_order_settlement
+trade_manage_remind_access_api trade_manage_remind_shipping unsubscribe update_member_card
+update_waybill_status user_authorization_cancellation user_authorization_revoke
+user_authorize_invoice user_consume_card user_del_card user_enter_session_from_card
+user_enter_tempsession user_get_card user_gifting_card user_info_modified user_pay_from_pay_cell
+user_view_card verify_expired video view_miniprogram voice weapp_audit_delay weapp_audit_fail
+weapp_audit_success wx_verify_dispatch wx_verify_pay_succ wxa_appeal_record wxa_category_audit
+wxa_illegal_record wxa_media_check wxa_nickname_audit wxa_privacy_apply xpay_coin_pay_notify
+xpay_goods_deliver_notify xpay_refund_notify
+)";
+
+const std::string_view kFeishu = R"(
+acs.access_record.created_v1 acs.user.updated_v1 add_bot add_user_to_chat app_open app_status_change
+app_ticket app_uninstalled application.application.app_version.audit_v6
+application.application.app_version.publish_apply_v6
+application.application.app_version.publish_revoke_v6 application.application.created_v6
+application.application.feedback.created_v6 application.application.feedback.updated_v6
+application.application.visibility.added_v6 application.bot.menu_v6 approval
+approval.approval.updated_v4 approval.instance.status_changed_v4 approval.task.status_changed_v4
+approval_instance approval_task auth.user_access_token.revoked_v4 calendar.calendar.acl.created_v4
+calendar.calendar.acl.deleted_v4 calendar.calendar.changed_v4 calendar.calendar.event.changed_v4
+card.action.trigger card.action.trigger_v1 chat_disband compensation.archive.changed_v1
+contact.custom_attr_event.updated_v3 contact.department.created_v3 contact.department.deleted_v3
+contact.department.updated_v3 contact.employee_type_enum.actived_v3
+contact.employee_type_enum.created_v3 contact.employee_type_enum.deactivated_v3
+contact.employee_type_enum.deleted_v3 contact.employee_type_enum.updated_v3 contact.scope.updated_v3
+contact.user.created_v3 contact.user.deleted_v3 contact.user.updated_v3 contact_scope_change
+corehr.approval_groups.updated_v2 corehr.common_data.id.user_mapping_changed_v1
+corehr.common_data.meta_data.updated_v1 corehr.company.created_v2 corehr.company.deleted_v2
+corehr.company.updated_v2 corehr.contract.created_v1 corehr.contract.deleted_v1
+corehr.contract.updated_v1 corehr.cost_center.created_v2 corehr.cost_center.deleted_v2
+corehr.cost_center.updated_v2 corehr.custom_org.created_v2 corehr.custom_org.deleted_v2
+corehr.custom_org.updated_v2 corehr.department.created_v1 corehr.department.created_v2
+corehr.department.deleted_v1 corehr.department.updated_v1 corehr.department.updated_v2
+corehr.employee.domain_event_v2 corehr.employment.converted_v1 corehr.employment.created_v1
+corehr.employment.deleted_v1 corehr.employment.resigned_v1 corehr.employment.updated_v1
+corehr.job.created_v1 corehr.job.deleted_v1 corehr.job.updated_v1
+corehr.job_change.status_updated_v2 corehr.job_change.updated_v1 corehr.job_change.updated_v2
+corehr.job_data.changed_v1 corehr.job_data.created_v1 corehr.job_data.deleted_v1
+corehr.job_data.employed_v1 corehr.job_data.updated_v1 corehr.job_family.created_v2
+corehr.job_family.deleted_v2 corehr.job_family.updated_v2 corehr.job_grade.created_v2
+corehr.job_grade.deleted_v2 corehr.job_grade.updated_v2 corehr.job_level.created_v2
+corehr.job_level.deleted_v2 corehr.job_level.updated_v2 corehr.location.created_v2
+corehr.location.deleted_v2 corehr.location.updated_v2 corehr.offboarding.checklist_updated_v2
+corehr.offboarding.status_updated_v2 corehr.offboarding.updated_v1 corehr.offboarding.updated_v2
+corehr.org_role_authorization.updated_v1 corehr.pathway.created_v2 corehr.pathway.deleted_v2
+corehr.pathway.updated_v2 corehr.person.created_v1 corehr.person.deleted_v1 corehr.person.updated_v1
+corehr.position.created_v2 corehr.position.deleted_v2 corehr.position.updated_v2
+corehr.pre_hire.onboarding_task_changed_v2 corehr.pre_hire.updated_v1 corehr.probation.updated_v2
+corehr.process.approver.updated_v2 corehr.process.cc.updated_v2 corehr.process.node.updated_v2
+corehr.process.status.update_v2 corehr.process.updated_v2 corehr.process_comment_info.updated_v2
+corehr.signature_file.status_updated_v2 dept_add dept_delete dept_update
+drive.file.bitable_field_changed_v1 drive.file.bitable_record_changed_v1
+drive.file.created_in_folder_v1 drive.file.deleted_v1 drive.file.edit_v1
+drive.file.permission_member_added_v1 drive.file.permission_member_applied_v1
+drive.file.permission_member_removed_v1 drive.file.read_v1 drive.file.title_updated_v1
+drive.file.trashed_v1 drive.notice.comment_add_v1 elearning.course_registration.created_v2
+elearning.course_registration.deleted_v2 elearning.course_registration.updated_v2
+helpdesk.notification.approve_v1 helpdesk.ticket.created_v1 helpdesk.ticket.updated_v1
+helpdesk.ticket_message.created_v1 hire.application.deleted_v1 hire.application.stage_changed_v1
+hire.eco_account.created_v1 hire.eco_background_check.canceled_v1
+hire.eco_background_check.created_v1 hire.eco_exam.created_v1 hire.ehr_import_task.imported_v1
+hire.ehr_import_task_for_internship_offer.imported_v1 hire.offer.status_changed_v1
+hire.referral_account.assets_update_v1 hire.talent.deleted_v1 hire.talent.tag_subscription_v1
+im.chat.access_event.bot_p2p_chat_entered_v1 im.chat.disbanded_v1 im.chat.member.bot.added_v1
+im.chat.member.bot.deleted_v1 im.chat.member.user.added_v1 im.chat.member.user.deleted_v1
+im.chat.member.user.withdrawn_v1 im.chat.updated_v1 im.message.message_read_v1
+im.message.reaction.created_v1 im.message.reaction.deleted_v1 im.message.recalled_v1
+im.message.receive_v1 leave_approval mail.user_mailbox.event.message_received_v1
+meeting_room.meeting_room.created_v1 meeting_room.meeting_room.deleted_v1
+meeting_room.meeting_room.status_changed_v1 meeting_room.meeting_room.updated_v1 message
+message_read minutes.minute.generated_v1 moments.comment.created_v1 moments.comment.deleted_v1
+moments.post.created_v1 moments.post.deleted_v1 moments.post_statistics.updated_v1
+moments.reaction.created_v1 moments.reaction.deleted_v1 order_paid out_approval p2p_chat_create
+payroll.payment_activity.approved_v1 payroll.payment_activity.status_changed_v1
+performance.review_data.changed_v2 performance.stage_task.open_result_v2 remedy_approval remove_bot
+remove_user_from_chat revoke_add_user_from_chat
+security_and_compliance.device_apply_record.device_apply_event_v2
+security_and_compliance.device_record.device_change_event_v2 shift_approval
+task.task.comment.updated_v1 task.task.update_tenant_v1 task.task.update_user_access_v2
+task.task.updated_v1 third_party_meeting_room_event_created trip_approval url.preview.get user_add
+user_leave user_update vc.bot.meeting_activity_v1 vc.bot.meeting_ended_v1 vc.bot.meeting_invited_v1
+vc.bot.meeting_started_v1 vc.material.review_result_v1 vc.meeting.all_meeting_ended_v1
+vc.meeting.all_meeting_started_v1 vc.meeting.join_meeting_v1 vc.meeting.leave_meeting_v1
+vc.meeting.meeting_ended_v1 vc.meeting.meeting_started_v1 vc.meeting.participant_meeting_ended_v1
+vc.meeting.participant_meeting_joined_v1 vc.meeting.participant_meeting_started_v1
+vc.meeting.recording_ended_v1 vc.meeting.recording_ready_v1 vc.meeting.recording_started_v1
+vc.meeting.send_meeting_im_v1 vc.meeting.share_ended_v1 vc.meeting.share_started_v1
+vc.note.generated_v1 vc.recording.recording_ended_v1 vc.recording.recording_started_v1
+vc.recording.recording_transcript_generated_v1 vc.reserve_config.updated_v1 vc.room.created_v1
+vc.room.deleted_v1 vc.room.updated_v1 vc.room_level.created_v1 vc.room_level.deleted_v1
+vc.room_level.updated_v1 work_approval
+)";
+
+const std::string_view kSlack = R"(
+agent_session_stopped agent_session_title_changed app_context_changed app_deleted app_home_opened
+app_installed app_mention app_rate_limited app_requested app_uninstalled app_uninstalled_team
+assistant_thread_context_changed assistant_thread_started block_actions block_suggestion
+call_rejected channel_archive channel_created channel_deleted channel_history_changed
+channel_id_changed channel_left channel_rename channel_shared channel_unarchive channel_unshared
+dialog_submission dialog_suggestion dnd_updated dnd_updated_user email_domain_changed emoji_changed
+entity_details_requested file_change file_comment_deleted file_created file_deleted file_public
+file_shared file_unshared function_executed grid_migration_finished grid_migration_started
+group_archive group_close group_deleted group_history_changed group_left group_open group_rename
+group_unarchive im_close im_created im_history_changed im_open interactive_message link_shared
+member_joined_channel member_left_channel message message_action message_metadata_deleted
+message_metadata_posted message_metadata_updated pin_added pin_removed reaction_added
+reaction_removed shared_channel_invite_accepted shared_channel_invite_approved
+shared_channel_invite_declined shared_channel_invite_received shared_channel_invite_requested
+shortcut slash_command star_added star_removed subteam_created subteam_members_changed
+subteam_self_added subteam_self_removed subteam_updated team_access_granted team_access_revoked
+team_domain_change team_join team_rename tokens_revoked user_change user_huddle_changed
+user_profile_changed user_status_changed view_closed view_submission workflow_deleted
+workflow_published workflow_step_deleted workflow_step_edit workflow_step_execute
+workflow_unpublished
+)";
+
+const std::string_view kTelegram = R"(
+business_connection business_message callback_query channel_post chat_boost chat_join_request
+chat_member chosen_inline_result deleted_business_messages edited_business_message
+edited_channel_post edited_message guest_message inline_query managed_bot message message_reaction
+message_reaction_count my_chat_member poll poll_answer pre_checkout_query purchased_paid_media
+removed_chat_boost shipping_query
+)";
+
+const std::string_view kDiscord = R"(
+APPLICATION_AUTHORIZED APPLICATION_COMMAND APPLICATION_COMMAND_AUTOCOMPLETE APPLICATION_DEAUTHORIZED
+ENTITLEMENT_CREATE ENTITLEMENT_DELETE ENTITLEMENT_UPDATE GAME_DIRECT_MESSAGE_CREATE
+GAME_DIRECT_MESSAGE_DELETE GAME_DIRECT_MESSAGE_UPDATE LOBBY_MESSAGE_CREATE LOBBY_MESSAGE_DELETE
+LOBBY_MESSAGE_UPDATE MESSAGE_COMPONENT MODAL_SUBMIT QUEST_USER_ENROLLMENT
+)";
+
+const std::string_view kLine = R"(
+accountLink activated beacon botResumed botSuspended deactivated delivery follow join leave
+memberJoined memberLeft membership message module postback unfollow unsend videoPlayComplete
+)";
+
+const std::string_view kWhatsapp = R"(
+account_alerts account_review_update account_update business_capability_update calls flows history
+message_template_components_update message_template_quality_update message_template_status_update
+messages phone_number_name_update phone_number_quality_update security smb_app_state_sync
+smb_message_echoes template_category_update user_preferences
+)";
+
+const std::string_view kTeams = R"(
+command commandResult contactRelationUpdate conversationUpdate endOfConversation event handoff
+installationUpdate invoke message messageDelete messageReaction messageUpdate suggestion trace
+typing
+)";
+
+const std::string_view kGithub = R"(
+branch_protection_configuration branch_protection_rule check_run check_suite code_scanning_alert
+commit_comment create custom_property custom_property_values delete dependabot_alert deploy_key
+deployment deployment_protection_rule deployment_review deployment_status discussion
+discussion_comment exemption_request_push_ruleset fork github_app_authorization gollum installation
+installation_repositories installation_target issue_comment issue_dependencies issues label
+marketplace_purchase member membership merge_group meta milestone org_block organization package
+page_build personal_access_token_request ping project project_card project_column projects_v2
+projects_v2_item projects_v2_status_update public pull_request pull_request_review
+pull_request_review_comment pull_request_review_thread push registry_package release repository
+repository_advisory repository_dispatch repository_import repository_ruleset
+repository_vulnerability_alert secret_scanning_alert secret_scanning_alert_location
+secret_scanning_scan security_advisory security_and_analysis sponsorship star status sub_issues team
+team_add watch workflow_dispatch workflow_job workflow_run
+)";
+
+const std::string_view kStripe = R"(
+account.application.authorized account.application.deauthorized account.external_account.created
+account.external_account.deleted account.external_account.updated account.updated
+application_fee.created application_fee.refund.updated application_fee.refunded apps.install.created
+apps.install.deleted apps.install.updated balance.available balance_settings.updated
+billing.alert.triggered billing.credit_balance_transaction.created billing.credit_grant.created
+billing.credit_grant.updated billing.meter.created billing.meter.deactivated
+billing.meter.reactivated billing.meter.updated billing_portal.configuration.created
+billing_portal.configuration.updated billing_portal.session.created capability.updated
+cash_balance.funds_available charge.captured charge.dispute.closed charge.dispute.created
+charge.dispute.funds_reinstated charge.dispute.funds_withdrawn charge.dispute.updated charge.expired
+charge.failed charge.pending charge.refund.updated charge.refunded charge.succeeded charge.updated
+checkout.session.async_payment_failed checkout.session.async_payment_succeeded
+checkout.session.completed checkout.session.expired climate.order.canceled climate.order.created
+climate.order.delayed climate.order.delivered climate.order.product_substituted
+climate.product.created climate.product.pricing_updated coupon.created coupon.deleted coupon.updated
+credit_note.created credit_note.updated credit_note.voided customer.created customer.deleted
+customer.discount.created customer.discount.deleted customer.discount.updated
+customer.source.created customer.source.deleted customer.source.expiring customer.source.updated
+customer.subscription.created customer.subscription.deleted customer.subscription.paused
+customer.subscription.pending_update_applied customer.subscription.pending_update_expired
+customer.subscription.resumed customer.subscription.trial_will_end customer.subscription.updated
+customer.tax_id.created customer.tax_id.deleted customer.tax_id.updated customer.updated
+customer_cash_balance_transaction.created entitlements.active_entitlement_summary.updated
+file.created financial_connections.account.account_numbers_updated
+financial_connections.account.created financial_connections.account.deactivated
+financial_connections.account.disconnected
+financial_connections.account.expected_deactivation_date_updated
+financial_connections.account.reactivated financial_connections.account.refreshed_balance
+financial_connections.account.refreshed_ownership
+financial_connections.account.refreshed_transactions
+financial_connections.account.supported_payment_method_types_updated
+financial_connections.account.upcoming_account_number_expiry
+financial_connections.account.upcoming_deactivation
+financial_connections.authorization.expected_deactivation_date_updated
+financial_connections.authorization.upcoming_deactivation identity.verification_session.canceled
+identity.verification_session.created identity.verification_session.processing
+identity.verification_session.redacted identity.verification_session.requires_input
+identity.verification_session.verified invoice.created invoice.deleted invoice.finalization_failed
+invoice.finalized invoice.marked_uncollectible invoice.overdue invoice.overpaid invoice.paid
+invoice.payment_action_required invoice.payment_attempt_required invoice.payment_failed
+invoice.payment_succeeded invoice.sent invoice.upcoming invoice.updated invoice.voided
+invoice.will_be_due invoice_payment.paid invoiceitem.created invoiceitem.deleted
+issuing_authorization.created issuing_authorization.request issuing_authorization.updated
+issuing_card.created issuing_card.updated issuing_cardholder.created issuing_cardholder.updated
+issuing_dispute.closed issuing_dispute.created issuing_dispute.funds_reinstated
+issuing_dispute.funds_rescinded issuing_dispute.submitted issuing_dispute.updated
+issuing_personalization_design.activated issuing_personalization_design.deactivated
+issuing_personalization_design.rejected issuing_personalization_design.updated issuing_token.created
+issuing_token.updated issuing_transaction.created
+issuing_transaction.purchase_details_receipt_updated issuing_transaction.updated mandate.updated
+payment_intent.amount_capturable_updated payment_intent.canceled payment_intent.created
+payment_intent.partially_funded payment_intent.payment_failed payment_intent.processing
+payment_intent.requires_action payment_intent.succeeded payment_link.created payment_link.updated
+payment_method.attached payment_method.automatically_updated payment_method.detached
+payment_method.updated payout.canceled payout.created payout.failed payout.paid
+payout.reconciliation_completed payout.updated person.created person.deleted person.updated
+plan.created plan.deleted plan.updated price.created price.deleted price.updated product.created
+product.deleted product.updated promotion_code.created promotion_code.updated quote.accepted
+quote.canceled quote.created quote.finalized radar.early_fraud_warning.created
+radar.early_fraud_warning.updated refund.created refund.failed refund.updated
+reporting.report_run.failed reporting.report_run.succeeded reporting.report_type.updated
+reserve.hold.created reserve.hold.updated reserve.plan.created reserve.plan.disabled
+reserve.plan.expired reserve.plan.updated reserve.release.created review.closed review.opened
+setup_intent.canceled setup_intent.created setup_intent.requires_action setup_intent.setup_failed
+setup_intent.succeeded sigma.scheduled_query_run.created source.canceled source.chargeable
+source.failed source.mandate_notification source.refund_attributes_required
+source.transaction.created source.transaction.updated subscription_schedule.aborted
+subscription_schedule.canceled subscription_schedule.completed subscription_schedule.created
+subscription_schedule.expiring subscription_schedule.released subscription_schedule.updated
+tax.settings.updated tax_rate.created tax_rate.updated terminal.reader.action_failed
+terminal.reader.action_succeeded terminal.reader.action_updated test_helpers.test_clock.advancing
+test_helpers.test_clock.created test_helpers.test_clock.deleted
+test_helpers.test_clock.internal_failure test_helpers.test_clock.ready
+three_d_secure.authentication.canceled three_d_secure.authentication.challenge_started
+three_d_secure.authentication.errored three_d_secure.authentication.failed
+three_d_secure.authentication.requires_challenge three_d_secure.authentication.requires_submission
+three_d_secure.authentication.succeeded topup.canceled topup.created topup.failed topup.reversed
+topup.succeeded transfer.created transfer.reversed transfer.updated treasury.credit_reversal.created
+treasury.credit_reversal.posted treasury.debit_reversal.completed treasury.debit_reversal.created
+treasury.debit_reversal.initial_credit_granted treasury.financial_account.closed
+treasury.financial_account.created treasury.financial_account.features_status_updated
+treasury.inbound_transfer.canceled treasury.inbound_transfer.created
+treasury.inbound_transfer.failed treasury.inbound_transfer.succeeded
+treasury.outbound_payment.canceled treasury.outbound_payment.created
+treasury.outbound_payment.expected_arrival_date_updated treasury.outbound_payment.failed
+treasury.outbound_payment.posted treasury.outbound_payment.returned
+treasury.outbound_payment.tracking_details_updated treasury.outbound_transfer.canceled
+treasury.outbound_transfer.created treasury.outbound_transfer.expected_arrival_date_updated
+treasury.outbound_transfer.failed treasury.outbound_transfer.posted
+treasury.outbound_transfer.returned treasury.outbound_transfer.tracking_details_updated
+treasury.received_credit.created treasury.received_credit.failed treasury.received_credit.succeeded
+treasury.received_debit.created
+)";
+
+}  // namespace edgehold::known_events
