@@ -29,6 +29,7 @@ using KnownEvents = std::unordered_set<std::string, StringHash, std::equal_to<>>
 // Parts that the filter adds to what its dialect is.
 struct Terms {
   std::string name;
+  std::string_view dialect;
   Duration window{};  // zero: no time is compared
   KnownEvents known;  // empty: any event passes
   std::optional<GcraSpec> failures;
@@ -43,6 +44,11 @@ class ChannelFilter final : public Filter {
         single_use_(terms_.name, 2 * terms_.window + channel_->traits().retry_horizon) {}
 
   FilterNeeds needs() const override { return {.request_body = FilterNeeds::Body::kWhole}; }
+
+  std::optional<Result<SampleRequest>> sample(const SampleWish& wish) const override {
+    if (wish.platform != terms_.dialect) return std::nullopt;
+    return channel_->sample(wish);
+  }
 
   Outcome onRequestHead(Exchange& exchange, Services& services) const override {
     if (auto refusal = refuseGuesser(exchange, services)) return *std::move(refusal);
@@ -226,6 +232,7 @@ std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& buil
   std::unique_ptr<const Channel> channel = dialect->make(config, build);
   Terms terms = channel != nullptr ? readTerms(config, channel->traits()) : Terms();
   terms.name = name;
+  terms.dialect = dialect->name;
   config.finish();
   if (channel == nullptr) return nullptr;
   return std::make_unique<ChannelFilter>(std::move(terms), std::move(channel));

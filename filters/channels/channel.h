@@ -17,6 +17,7 @@
 #include "proxy/base/result.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/filter_registry.h"
+#include "proxy/exchange/sample.h"
 #include "proxy/exchange/services.h"
 #include "proxy/exchange/verdict.h"
 
@@ -90,6 +91,12 @@ class Channel : public Acknowledger {
   // kJsonInvalid, kMalformedRequest, kEventMissing, kSignatureInvalid (a token in the body).
   virtual Result<Received> read(Exchange& exchange, const Verified& verified,
                                 Services& services) const = 0;
+
+  // An event as the platform would send it, with the first live secret. Dialects that verify by a
+  // public key cannot make one.
+  virtual Result<SampleRequest> sample(const SampleWish& /*wish*/) const {
+    return fail("only the platform has the private key that signs for it");
+  }
 
   // How the platform is refused. Most need nothing special.
   virtual Verdict refuse(Error error) const {

@@ -70,12 +70,19 @@ std::optional<std::size_t> fittingKey(const Credentials<Key>& keys, WallTime now
   return found;
 }
 
+// The first key that counts now, to sign with; null when there is none.
+template <class Key>
+const Key* firstLive(const Credentials<Key>& keys, WallTime now) {
+  for (const Credential<Key>& one : keys) {
+    if (one.validity.includes(now)) return &one.key;
+  }
+  return nullptr;
+}
+
 // kSecretUnavailable when none of them counts now.
 template <class Key>
 Result<void> requireLive(const Credentials<Key>& keys, WallTime now) {
-  for (const Credential<Key>& one : keys) {
-    if (one.validity.includes(now)) return {};
-  }
+  if (firstLive(keys, now) != nullptr) return {};
   return fail(Reason::kSecretUnavailable, "no secret has resolved and is valid now");
 }
 

@@ -102,6 +102,25 @@ class QqChannel final : public Channel {
     return fail(Reason::kEventUnknown, "op " + std::to_string(*op));
   }
 
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const Ed25519Key* const key = firstLive(keys_, wish.now);
+    if (key == nullptr) return fail("no secret has resolved");
+    SampleRequest request;
+    request.body = wish.body;
+    if (request.body.empty()) {
+      request.body = R"({"op":0,"id":"C2C_MESSAGE_CREATE:)" + randomHex(wish.random, 2) +
+                     R"(","d":{"id":"m1","content":"hello","author":{"user_openid":"SAMPLE"}},)" +
+                     R"("t":"C2C_MESSAGE_CREATE"})";
+    }
+    const std::string time = std::to_string(unixSeconds(wish.now));
+    const auto signature = key->sign(time + request.body);
+    if (!signature) return fail("cannot sign");
+    request.headers = {{"Content-Type", "application/json"},
+                       {"X-Signature-Timestamp", time},
+                       {"X-Signature-Ed25519", hexEncode({signature->data(), signature->size()})}};
+    return request;
+  }
+
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
                                    Random& /*random*/) const override {
     return jsonReply(R"({"op":12,"d":0})");

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/sample.h"
 #include "proxy/exchange/services.h"
 #include "proxy/exchange/verdict.h"
 #include "proxy/http/sse.h"
@@ -39,6 +41,11 @@ class Filter {
   virtual ~Filter() = default;
 
   virtual FilterNeeds needs() const { return {}; }
+  // A request that this filter takes for the platform's own; nothing when it verifies nobody of
+  // that platform. The error says why none can be made.
+  virtual std::optional<Result<SampleRequest>> sample(const SampleWish& /*wish*/) const {
+    return std::nullopt;
+  }
 
   // The head is here, nothing of the body has been read.
   virtual Outcome onRequestHead(Exchange& /*exchange*/, Services& /*services*/) const {

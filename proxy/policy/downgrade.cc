@@ -145,13 +145,15 @@ struct ListRow {
   std::string_view lost;  // `no longer ... TEXT`
 };
 
-constexpr std::array<ListRow, 13> kListRows = {{
+constexpr std::array<ListRow, 15> kListRows = {{
     {"approval_hold", "actions", ListLaw::kKeepsTexts, "holds"},
     {"action_class", "deny", ListLaw::kKeepsTexts, "denies"},
     {"lua_rules", "rules", ListLaw::kKeepsTexts, "asks"},
     {"rate_limit", "limits", ListLaw::kKeepsTexts, "limits"},
     {"source_budget", "limits", ListLaw::kKeepsTexts, "limits"},
     {"dedupe", "required", ListLaw::kKeepsTexts, "requires an id: `required` was"},
+    {"channel", "dialect", ListLaw::kKeepsTexts, "verifies by"},
+    {"channel", "refuses", ListLaw::kKeepsTexts, "refuses"},
     {"host_guard", "hosts", ListLaw::kKeepsKey, ""},
     {"host_guard", "origins", ListLaw::kKeepsKey, ""},
     {"method_path", "methods", ListLaw::kKeepsKey, ""},

@@ -48,6 +48,7 @@ PolicySnapshot::Parts readDocument(const ConfigNode& document, ConfigErrors& err
   parts.routes = readRoutes(root, scope, secrets, security, parts.upstreams);
   root.finish();
 
+  parts.secrets = secrets.states();
   const auto& told = secrets.warnings();
   parts.warnings.insert(parts.warnings.end(), told.begin(), told.end());
   return parts;

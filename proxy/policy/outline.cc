@@ -76,6 +76,18 @@ Texts rulesOf(const ConfigNode& config, PolicyFiles& files) {
   return std::move(*names);
 }
 
+// What a channel verifies by, and what it refuses although the signature is good.
+void readChannel(const ConfigNode& config, FilterOutline& outline) {
+  std::string dialect = scalarOf(config, "dialect");
+  const std::string encryption = scalarOf(config, "encryption");
+  if (!encryption.empty()) dialect += " " + encryption;
+  outline.lists["dialect"] = {std::move(dialect)};
+  Texts& refuses = outline.lists["refuses"];
+  if (scalarOf(config, "unknown_events") != "pass") refuses.push_back("unknown events");
+  if (scalarOf(config, "setup_until").empty()) refuses.push_back("unsigned set-up requests");
+  if (scalarOf(config, "failures_per_minute") != "0") refuses.push_back("guessing");
+}
+
 }  // namespace
 
 const std::vector<std::string>& FilterOutline::list(std::string_view key) const {
@@ -92,6 +104,7 @@ void readOutlineLists(const ConfigNode& config, PolicyFiles& files, FilterOutlin
     if (node != nullptr) outline.lists.emplace(key, textsOf(*node));
   }
   const std::string& type = outline.type;
+  if (type == "channel") readChannel(config, outline);
   if (type == "rate_limit" || type == "source_budget") outline.lists["limits"] = limitsOf(config);
   if (type == "action_class") outline.lists["names"] = actionsOf(config, files);
   if (type == "lua_rules") outline.lists["rules"] = rulesOf(config, files);

@@ -153,25 +153,32 @@ Result<SecretVersions> Secrets::resolve(std::string_view reference) {
                 "`: " + std::string(storeName(parsed.kind)) + " references are not accepted");
   }
   const auto seen = resolved_.find(reference);
-  if (seen != resolved_.end()) return seen->second;
+  if (seen != resolved_.end()) return seen->second.versions;
 
-  SecretVersions versions;
+  Resolved found;
   const std::string target(parsed.target);
   if (parsed.kind == Store::kEnv) {
-    versions = fromEnvironment(target);
+    found.versions = fromEnvironment(target);
   } else if (parsed.kind == Store::kFile) {
-    versions = fromFile(files_.absolute(target), reference);
+    found = fromFile(files_.absolute(target), reference);
   } else if (!policy_.vault_directory.empty()) {
     const std::size_t hash = target.find('#');
-    versions = fromFile(
+    found = fromFile(
         policy_.vault_directory + "/" + target.substr(0, hash) + "/" + target.substr(hash + 1),
         reference);
   }
-  if (versions.empty()) {
+  if (found.versions.empty()) {
     warn("`" + std::string(reference) + "` does not resolve: what needs it refuses");
   }
-  resolved_.emplace(reference, versions);
-  return versions;
+  return resolved_.emplace(reference, std::move(found)).first->second.versions;
+}
+
+std::vector<SecretState> Secrets::states() const {
+  std::vector<SecretState> states;
+  for (const auto& [reference, found] : resolved_) {
+    states.push_back({reference, found.versions.size(), found.modified});
+  }
+  return states;
 }
 
 SecretVersions Secrets::fromEnvironment(const std::string& name) {
@@ -184,16 +191,16 @@ SecretVersions Secrets::fromEnvironment(const std::string& name) {
   return versions;
 }
 
-SecretVersions Secrets::fromFile(const std::string& path, std::string_view reference) {
-  SecretVersions versions;
-  addFile(path, reference, true, versions);
+Secrets::Resolved Secrets::fromFile(const std::string& path, std::string_view reference) {
+  Resolved found;
+  addFile(path, reference, true, found);
   // Without its current version a secret is lost, not rotated.
-  if (!versions.empty()) addFile(path + ".previous", reference, false, versions);
-  return versions;
+  if (!found.versions.empty()) addFile(path + ".previous", reference, false, found);
+  return found;
 }
 
 void Secrets::addFile(const std::string& path, std::string_view reference, bool is_current,
-                      SecretVersions& versions) {
+                      Resolved& found) {
   files_.watch(path);
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return;
@@ -201,13 +208,15 @@ void Secrets::addFile(const std::string& path, std::string_view reference, bool 
   if (!bytes) return;
   bytes->resize(withoutLineEnd(*bytes).size());
   if (!bytes->empty()) {
-    versions.push_back(std::make_shared<const SecretString>(SecretString::take(std::move(*bytes))));
+    found.versions.push_back(
+        std::make_shared<const SecretString>(SecretString::take(std::move(*bytes))));
   }
   if ((status.st_mode & S_IROTH) != 0) {
     warn("`" + std::string(reference) + "`: everybody can read `" + path + "`");
   }
-  const auto age = unixSeconds(now_) - std::int64_t{status.st_mtim.tv_sec};
-  if (is_current && age > std::int64_t{policy_.rotate_days} * 24 * 3600) {
+  if (!is_current) return;
+  found.modified = WallTime(std::chrono::seconds(std::int64_t{status.st_mtim.tv_sec}));
+  if (SecretState{{}, 1, found.modified}.isDue(now_, policy_.rotate_days)) {
     warn("`" + std::string(reference) + "`: older than " + std::to_string(policy_.rotate_days) +
          " days, rotate it (`security.secrets.rotate_days`)");
   }

@@ -21,6 +21,7 @@
 #include "proxy/base/result.h"
 #include "proxy/exchange/filter_registry.h"
 #include "proxy/policy/policy_files.h"
+#include "proxy/policy/secret_state.h"
 
 namespace edgehold {
 
@@ -44,12 +45,18 @@ class Secrets final : public SecretSource {
 
   // References that did not resolve, files that others can read, secrets past their rotation.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  // By reference, in byte order.
+  std::vector<SecretState> states() const;
 
  private:
+  struct Resolved {  // by one reference
+    SecretVersions versions;
+    std::optional<WallTime> modified;
+  };
   SecretVersions fromEnvironment(const std::string& name);
-  SecretVersions fromFile(const std::string& path, std::string_view reference);
+  Resolved fromFile(const std::string& path, std::string_view reference);
   void addFile(const std::string& path, std::string_view reference, bool is_current,
-               SecretVersions& versions);
+               Resolved& resolved);
   void warn(std::string message);
   bool allows(SecretPolicy::Store kind) const;
 
@@ -57,7 +64,7 @@ class Secrets final : public SecretSource {
   const Environment environment_;
   const WallTime now_;
   PolicyFileSet& files_;
-  std::map<std::string, SecretVersions, std::less<>> resolved_;
+  std::map<std::string, Resolved, std::less<>> resolved_;
   std::vector<std::string> warnings_;
 };
 

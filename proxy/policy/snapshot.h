@@ -18,6 +18,7 @@
 #include "proxy/observe/audit_spec.h"
 #include "proxy/policy/outline.h"
 #include "proxy/policy/router.h"
+#include "proxy/policy/secret_state.h"
 #include "proxy/upstream/upstream_spec.h"
 
 namespace edgehold {
@@ -86,6 +87,7 @@ class PolicySnapshot {
     std::vector<std::unique_ptr<const Route>> routes;
     std::size_t counter_entries = limits::kCounterEntriesDefault;
     PolicyOutline outline;              // what each route's filters demand, for comparisons
+    std::vector<SecretState> secrets;   // what filters refer to
     std::vector<std::string> warnings;  // unresolved secrets and the like: live, but to be told
   };
   explicit PolicySnapshot(Parts parts);
@@ -104,6 +106,7 @@ class PolicySnapshot {
   bool opensWebSockets() const { return opens_websockets_; }
   std::size_t counterEntries() const { return parts_.counter_entries; }
   const PolicyOutline& outline() const { return parts_.outline; }
+  const std::vector<SecretState>& secrets() const { return parts_.secrets; }
   const std::vector<std::string>& warnings() const { return parts_.warnings; }
 
   // The route for a request, most specific first; null when none matches.

@@ -46,6 +46,8 @@ class CommandLine {
   void addDecision(CLI::App& parent, const std::string& name, const std::string& purpose,
                    Verb decision);
   void addAudit();
+  void addChannel();
+  void addSecrets();
   std::string explain(const CLI::ParseError& error, const std::vector<std::string>& arguments);
 
   Options options_;
@@ -70,6 +72,8 @@ CommandLine::CommandLine(const std::string& version)
   addRules();
   addApprovals();
   addAudit();
+  addChannel();
+  addSecrets();
 }
 
 CLI::App* CommandLine::verb(CLI::App& parent, const std::string& name, std::string_view purpose,
@@ -241,6 +245,32 @@ void CommandLine::addAudit() {
       ->check(CLI::Range(std::size_t{0}, kListLimitMax))
       ->type_name("N");
   query->footer(std::string(help::kAuditQueryEnd));
+}
+
+void CommandLine::addChannel() {
+  CLI::App* const channel = group("channel", "Try the channels of chat platforms");
+  CLI::App* const sign =
+      verb(*channel, "sign", "Make a request as a platform would sign it", Verb::kChannelSign);
+  sign->add_option("PLATFORM", options_.platform, "The channel's dialect: qq, slack, wecom ...")
+      ->required();
+  addConfig(*sign, /*is_required=*/true);
+  addJson(*sign);
+  sign->add_option("--route", options_.route, "The route (default: the first of that dialect)")
+      ->type_name("NAME");
+  sign->add_option("--body", options_.body_file, "What to sign; `-` for standard input")
+      ->type_name("FILE");
+  sign->add_option("--url", options_.url, "Where edgehold listens (default: as configured)")
+      ->type_name("URL");
+  sign->footer(std::string(help::kChannelSignEnd));
+}
+
+void CommandLine::addSecrets() {
+  CLI::App* const secrets = group("secrets", "Look after secrets");
+  CLI::App* const status =
+      verb(*secrets, "status", "Tell how old each secret is", Verb::kSecretsStatus);
+  addConfig(*status, /*is_required=*/true);
+  addJson(*status);
+  status->footer(std::string(help::kSecretsStatusEnd));
 }
 
 // CLI11 says `The following argument was not expected: staus`: it knows the verbs, we say which.

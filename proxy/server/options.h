@@ -37,6 +37,8 @@ enum class Verb : std::uint8_t {
   kApprovalsApprove,
   kApprovalsDeny,
   kAuditQuery,
+  kChannelSign,
+  kSecretsStatus,
 };
 
 struct Options {
@@ -57,6 +59,10 @@ struct Options {
   std::string audit_file;             // audit query; empty: as configured
   std::string since;                  // audit query: RFC 3339, or how long ago
   std::string until;                  // the same
+  std::string platform;               // channel sign
+  std::string route;                  // channel sign; empty: the first that speaks it
+  std::string body_file;              // channel sign; empty: a sample; `-`: standard input
+  std::string url;                    // channel sign; empty: as configured
   AuditQuery audit;                   // its times are not set
 };
 

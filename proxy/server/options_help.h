@@ -177,4 +177,35 @@ EXAMPLES
 EXIT CODES
   0  read, even when nothing matched     1  no file could be read)";
 
+inline constexpr std::string_view kChannelSignEnd = R"(
+Prints a curl command that sends one event, signed now with the first live
+secret of the route's channel. It is what the platform would send, so it passes
+(once: its id is new each time, and its time is fresh for as long as the window
+is). Change a letter and it is refused. With --json the parts of the request.
+Telegram's and others' static tokens stand in it: it is as secret as they are.
+Platforms that sign with a private key of their own (discord, teams) cannot be
+imitated.
+
+EXAMPLES
+  edgehold channel sign qq -c edgehold.yaml | sh
+  edgehold channel sign slack -c edgehold.yaml --route bot --body event.json | sh
+  edgehold channel sign wecom -c edgehold.yaml --url https://bot.example.com
+
+EXIT CODES
+  0  made     1  cannot be made     2  no such channel, or a configuration with mistakes)";
+
+inline constexpr std::string_view kSecretsStatusEnd = R"(
+Reads the configuration and tells every secret that it refers to: how many live
+versions it has (a new one and its predecessor during a rotation), how old the
+newest is, and whether `security.secrets.rotate_days` has passed. Files have an
+age, variables of the environment have none. Values are never shown.
+
+EXAMPLES
+  edgehold secrets status -c edgehold.yaml
+  edgehold secrets status -c edgehold.yaml --json | jq '.[] | select(.is_due)'
+
+EXIT CODES
+  0  all resolve and none is due     2  a configuration with mistakes
+  3  one does not resolve, or is past its rotation)";
+
 }  // namespace edgehold::help

@@ -106,6 +106,29 @@ TEST_F(SecretsTest, WarnsOfFilesPastTheirRotation) {
   EXPECT_THAT(secrets.warnings(), ElementsAre(HasSubstr("older than 30 days")));
 }
 
+TEST_F(SecretsTest, TellsTheStateOfEveryReferenceAndNeverTheSecret) {
+  folder_.write("a", "s");
+  folder_.write("a.previous", "t");
+  environment_["B"] = "u";
+  Secrets secrets = make();
+  for (const char* reference : {"${file:a}", "${env:B}", "${env:LOST}", "${file:a}"}) {
+    EXPECT_TRUE(secrets.resolve(reference));
+  }
+  const std::vector<SecretState> states = secrets.states();
+  ASSERT_EQ(states.size(), 3u);
+  EXPECT_EQ(states[0].reference, "${env:B}");
+  EXPECT_EQ(states[0].versions, 1u);
+  EXPECT_FALSE(states[0].modified);
+  EXPECT_FALSE(states[0].isDue(WallTime::max(), 1));
+  EXPECT_EQ(states[1].reference, "${env:LOST}");
+  EXPECT_EQ(states[1].versions, 0u);
+  EXPECT_EQ(states[2].versions, 2u);
+  ASSERT_TRUE(states[2].modified);
+  const auto month = std::chrono::hours(24) * 30;
+  EXPECT_FALSE(states[2].isDue(*states[2].modified + month, 30));
+  EXPECT_TRUE(states[2].isDue(*states[2].modified + month + std::chrono::seconds(1), 30));
+}
+
 TEST_F(SecretsTest, ReadsVaultReferencesFromTheVaultDirectory) {
   folder_.write("vault/bots/qq/signing", "v\n");
   Secrets secrets = make(Store::kAny, folder_.at("vault"));

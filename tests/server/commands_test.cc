@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The verbs as an operator types them: what they print where, and what they exit with. Those that
 // ask a running edgehold ask an admin listener with scripted operations.
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -95,6 +96,114 @@ TEST_F(CommandsTest, CheckTellsEveryMistakeOnALineOfItsOwn) {
   EXPECT_EQ(json.code, ExitCode::kUsage);
   EXPECT_EQ(boolMember(json.tree(), "is_ok"), false);
   EXPECT_EQ(anyMember(json.tree(), "errors")->size(), 2u);
+}
+
+// Signs anything for the platform `paper`.
+class PaperChannel final : public Filter {
+ public:
+  explicit PaperChannel(bool has_key) : has_key_(has_key) {}
+  std::optional<Result<SampleRequest>> sample(const SampleWish& wish) const override {
+    if (wish.platform != "paper") return std::nullopt;
+    if (!has_key_) return Result<SampleRequest>(fail("no secret has resolved"));
+    return SampleRequest{"POST",
+                         "sig=1&n=2",
+                         {{"X-Ink", "it's blue"}},
+                         wish.body.empty() ? "a 'quoted' body" : wish.body};
+  }
+
+ private:
+  const bool has_key_;
+};
+
+class ChannelCommandTest : public CommandsTest {
+ protected:
+  ChannelCommandTest() {
+    registry_.add({"paper", FilterRank::kChannel, [](ConfigReader& config, const FilterBuild&) {
+                     const bool has_key = config.boolean("has_key", true);
+                     config.finish();
+                     return std::make_unique<PaperChannel>(has_key);
+                   }});
+  }
+  std::string policy(const std::string& filter, const std::string& match = "path: /hook") {
+    return file("a.yaml",
+                "listen: {address: \"0.0.0.0:8443\", clear_text: true}\n"
+                "upstreams: {agent: {url: \"http://127.0.0.1:9\"}}\n"
+                "routes:\n"
+                "  - {name: other, match: {path: /x}, upstream: agent}\n"
+                "  - name: bot\n    match: {" +
+                    match +
+                    "}\n    upstream: agent\n"
+                    "    filters: [" +
+                    filter + "]\n");
+  }
+};
+
+TEST_F(ChannelCommandTest, ChannelSignPrintsACommandThatAShellTakesAsItIs) {
+  const Ran ran = run({"channel", "sign", "paper", "-c", policy("paper")});
+  EXPECT_EQ(ran.code, ExitCode::kOk) << ran.err;
+  EXPECT_EQ(ran.out, R"(curl -sS -i -X POST \
+  -H 'X-Ink: it'\''s blue' \
+  --data-binary 'a '\''quoted'\'' body' \
+  'http://localhost:8443/hook?sig=1&n=2'
+)");
+}
+
+TEST_F(ChannelCommandTest, ChannelSignTellsProgramsTheParts) {
+  const std::string path = policy("paper", "path: /hook, hosts: [bot.example.org]");
+  const std::string body = file("body.json", "{}");
+  const Ran json = run({"channel", "sign", "paper", "-c", path, "--json", "--body", body, "--route",
+                        "bot", "--url", "https://edge.example.org/"});
+  const Json::Value tree = json.tree();
+  EXPECT_EQ(stringMember(tree, "url"), "https://edge.example.org/hook?sig=1&n=2");
+  EXPECT_EQ(stringMember(tree, "body"), "{}");
+  EXPECT_EQ(stringMember(tree, "route"), "bot");
+  EXPECT_THAT(run({"channel", "sign", "paper", "-c", path}).out,
+              HasSubstr("'Host: bot.example.org'"));
+}
+
+TEST_F(ChannelCommandTest, ChannelSignSaysWhyThereIsNone) {
+  const std::string path = policy("paper");
+  const Ran unknown = run({"channel", "sign", "stone", "-c", path});
+  EXPECT_EQ(unknown.code, ExitCode::kUsage);
+  EXPECT_THAT(unknown.err, HasSubstr("no route has a channel `stone`"));
+  const Ran elsewhere = run({"channel", "sign", "paper", "-c", path, "--route", "other"});
+  EXPECT_EQ(elsewhere.code, ExitCode::kUsage);
+  EXPECT_THAT(elsewhere.err, HasSubstr("the route `other` has no channel `paper`"));
+  EXPECT_EQ(run({"channel", "sign", "paper", "-c", path, "--body", "/nonexistent"}).code,
+            ExitCode::kUsage);
+  const Ran keyless = run({"channel", "sign", "paper", "-c", policy("paper: {has_key: false}")});
+  EXPECT_EQ(keyless.code, ExitCode::kFailure);
+  EXPECT_THAT(keyless.err, HasSubstr("no secret has resolved"));
+}
+
+TEST_F(CommandsTest, SecretsStatusTellsWhatIsDueAndNeverASecret) {
+  registry_.add({"keyed", FilterRank::kChannel, [](ConfigReader& config, const FilterBuild& build) {
+                   EXPECT_TRUE(build.secrets.resolve(config.text("secret")));
+                   config.finish();
+                   return std::make_unique<PaperChannel>(true);
+                 }});
+  const auto policy = [&](const std::string& secret) {
+    return file("a.yaml",
+                std::string(kMinimal) + "    filters: [keyed: {secret: \"" + secret + "\"}]\n");
+  };
+  environment_["KEY"] = "hunter2";
+  const Ran good = run({"secrets", "status", "-c", policy("${env:KEY}")});
+  EXPECT_EQ(good.code, ExitCode::kOk) << good.err;
+  EXPECT_THAT(good.out, testing::ContainsRegex("env:KEY. +1 +not known +good"));
+  EXPECT_THAT(good.out, Not(HasSubstr("hunter2")));
+
+  const Ran lost = run({"secrets", "status", "-c", policy("${env:LOST}"), "--json"});
+  EXPECT_EQ(lost.code, ExitCode::kGate);
+  EXPECT_EQ(intMember(lost.tree()[0], "live_versions"), 0);
+
+  const std::string key = file("key", "hunter2");
+  const auto long_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 31);
+  std::filesystem::last_write_time(key, long_ago);
+  const Ran due = run({"secrets", "status", "-c", policy("${file:" + key + "}")});
+  EXPECT_EQ(due.code, ExitCode::kGate);
+  EXPECT_THAT(due.out, HasSubstr("rotate it: older than 30 days"));
+  EXPECT_EQ(run({"secrets", "status", "-c", file("b.yaml", kMinimal)}).out,
+            "no secret is referred to\n");
 }
 
 TEST_F(CommandsTest, CheckOfAMissingFileIsAMistakeThatNamesIt) {

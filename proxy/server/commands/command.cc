@@ -36,6 +36,10 @@ ExitCode runCommand(const Options& options, const CommandWorld& world) {
       return decideApproval(options, world);
     case Verb::kAuditQuery:
       return queryAudit(options, world);
+    case Verb::kChannelSign:
+      return signSample(options, world);
+    case Verb::kSecretsStatus:
+      return showSecrets(options, world);
   }
   return ExitCode::kUsage;
 }

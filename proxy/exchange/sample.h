@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request as its true sender would make it, for operators' tests: signed with the secrets that
+// the route itself verifies by.
+// Thread: main only.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/base/clock.h"
+#include "proxy/base/random.h"
+
+namespace edgehold {
+
+struct SampleWish {
+  std::string_view platform;  // the dialect's name
+  std::string body;           // what to sign; empty: an event of the platform's kind
+  WallTime now;
+  Random& random;
+};
+
+struct SampleRequest {
+  std::string method = "POST";
+  std::string query;  // without `?`; empty: none
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+}  // namespace edgehold
