@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // channel {dialect: qq, name: my-bot, secrets: …, window: 5m, known_events: [...],
-// unknown_events: refuse, failures_per_minute: 60, reply: upstream}: who signed this. Verifies the
-// callback by its dialect (channels/), refuses what is stale, unknown or reused, answers set-up
-// handshakes, and fills the facts that the later filters live on.
+// unknown_events: refuse, failures_per_minute: 60, reply: upstream, forward: original}: who signed
+// this. Verifies the callback by its dialect (channels/), refuses what is stale, unknown or reused,
+// answers set-up handshakes, and fills the facts that the later filters live on.
 // Thread: any (immutable).
 #include "filters/channels/channel.h"
 
@@ -34,6 +34,7 @@ struct Terms {
   KnownEvents known;  // empty: any event passes
   std::optional<GcraSpec> failures;
   bool answers_itself = false;
+  bool forwards_content = false;  // what the body decrypts to, in its place
 };
 
 class ChannelFilter final : public Filter {
@@ -175,6 +176,10 @@ Verdict ChannelFilter::accept(const Received& received, const Verified& verified
       received.event.timestamp_ms ? received.event.timestamp_ms : verified.signed_at_ms;
   facts.retry_horizon = channel_->traits().retry_horizon;
   keepBatch(received, facts);
+  if (terms_.forwards_content && !exchange.content.empty()) {
+    exchange.body.clear();
+    exchange.body.append(std::exchange(exchange.content, {}));
+  }
   exchange.acknowledger = channel_.get();
   exchange.is_acknowledged_here = terms_.answers_itself;
   return Verdict::proceed();
@@ -221,6 +226,8 @@ Terms readTerms(ConfigReader& config, const ChannelTraits& traits) {
   if (failures > 0) terms.failures = GcraSpec::per(failures, 1min, failures);
   terms.answers_itself = config.choice<bool>("reply", traits.answers_itself,
                                              {{"upstream", false}, {"platform", true}});
+  terms.forwards_content =
+      config.choice<bool>("forward", false, {{"original", false}, {"decrypted", true}});
   return terms;
 }
 

@@ -21,8 +21,13 @@ namespace {
 // How much of a streamed request body is under way at once, client to upstream.
 constexpr std::size_t kBodyWindow = 64 * 1024;
 
-// RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again.
-bool isAcceptance(std::uint16_t status) { return status < 400; }
+// RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again, unless
+// it says that it has stored it all the same (OpenClaw does, on webhooks of its channels).
+bool isAcceptance(const ResponseHead& head) {
+  if (head.status < 400) return true;
+  const auto stored = head.headers.find("x-openclaw-delivery-accepted");
+  return stored && *stored == "durable";
+}
 
 }  // namespace
 
@@ -277,7 +282,7 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
       return refuse(checked.error().reason, std::move(checked.error().message));
     }
   }
-  is_accepted_ = isAcceptance(head.status);
+  is_accepted_ = isAcceptance(head);
   const auto inspects = EventStream::inspects(exchange, head);
   if (!inspects) return refuse(inspects.error().reason, inspects.error().message);
   exchange.decision.upstream_time = station_.clock().now() - forwarded_at_;

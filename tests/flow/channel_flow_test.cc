@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The laws of a platform's callback on its whole way: what the upstream is told, what the platform
+// is told, and what becomes of the event's id.
+// Thread: main only.
+#include <gmock/gmock.h>
+
+#include "tests/flow/flow_fixture.h"
+
+namespace edgehold {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+constexpr std::string_view kAcknowledged = R"({"op":12,"d":0})";
+
+class ChannelFlowTest : public FlowTest {
+ protected:
+  ChannelFlowTest() { environment_["QQ"] = "s3cret"; }
+  void useChannel(const std::string& more = {}) {
+    use(R"(
+listen: [{address: "127.0.0.1:0", clear_text: true}]
+upstreams: {agent: {url: "http://192.0.2.80:80"}}
+routes:
+  - name: bot
+    match: {path: /bot}
+    upstream: agent
+    filters:
+      - channel: {dialect: qq, secrets: "${env:QQ}")" +
+        more + "}\n      - dedupe\n");
+  }
+  // An event as the platform sends it, signed now.
+  std::string event(const std::string& body = R"({"op":0,"id":"e1","t":"C2C_MESSAGE_CREATE"})") {
+    const auto policy = station_->snapshot();
+    const SampleWish wish{"qq", body, loop_.clock().wallNow(), random_};
+    const auto sample = policy->routes().front()->chain().entries().front().filter->sample(wish);
+    std::string text = "POST /bot HTTP/1.1\r\nHost: edge\r\n";
+    for (const auto& [name, value] : (*sample)->headers) text += name + ": " + value + "\r\n";
+    return text + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+};
+
+TEST_F(ChannelFlowTest, TheUpstreamHearsTheBodyAsItCameAndTheFactsInOwnedFields) {
+  useChannel(", name: my-bot");
+  const auto client = connect();
+  send(*client,
+       "POST /bot HTTP/1.1\r\nHost: edge\r\nX-Edgehold-Sender: forged\r\n" + event().substr(32));
+  ASSERT_EQ(dialer_.peers.size(), 1u) << client->received;
+  const std::string& heard = upstream().received;
+  EXPECT_THAT(heard, EndsWith("\r\n\r\n{\"op\":0,\"id\":\"e1\",\"t\":\"C2C_MESSAGE_CREATE\"}"));
+  EXPECT_THAT(heard, HasSubstr("X-Edgehold-Channel: my-bot\r\n"));
+  EXPECT_THAT(heard, HasSubstr("X-Edgehold-Principal: my-bot\r\n"));
+  EXPECT_THAT(heard, HasSubstr("X-Edgehold-Event-Id: e1\r\n"));
+  EXPECT_THAT(heard, HasSubstr("X-Edgehold-Event-Type: C2C_MESSAGE_CREATE\r\n"));
+  EXPECT_THAT(heard, Not(HasSubstr("forged")));
+  EXPECT_THAT(heard, HasSubstr("X-Signature-Ed25519: "));  // it may verify again
+}
+
+TEST_F(ChannelFlowTest, AnEventIsForwardedOnceAndItsTwinIsToldThePlatformsSuccess) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), kOk);
+  client->received.clear();
+  send(*client, event());
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(client->received, EndsWith(kAcknowledged));
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+}
+
+TEST_F(ChannelFlowTest, AnEventThatTheUpstreamFailedMayComeAgain) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+  upstream().received.clear();
+  send(*client, event());
+  EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
+}
+
+TEST_F(ChannelFlowTest, AnEventThatTheUpstreamStoredIsDoneWhateverElseItAnswers) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(),
+       "HTTP/1.1 500 Oh\r\nX-Openclaw-Delivery-Accepted: durable\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 500 "));
+  client->received.clear();
+  send(*client, event());
+  EXPECT_THAT(client->received, EndsWith(kAcknowledged));
+}
+
+TEST_F(ChannelFlowTest, WhereThePlatformWantsItsOwnWordsTheUpstreamsAreNotSent) {
+  useChannel(", reply: platform");
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), "HTTP/1.1 202 Accepted\r\nX-Agent: yes\r\nContent-Length: 4\r\n\r\ndo");
+  EXPECT_EQ(client->received, "");  // with its end
+  send(upstream(), "ne");
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(client->received, EndsWith(kAcknowledged));
+  EXPECT_THAT(client->received, Not(HasSubstr("X-Agent")));
+  const auto records = audit();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0]["reason"].asString(), "allowed");
+}
+
+TEST_F(ChannelFlowTest, WhatWasAcceptedIsAcknowledgedThoughTheAnswerBreaksOff) {
+  useChannel(", reply: platform");
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndo");
+  upstream().reset();
+  settle();
+  EXPECT_THAT(client->received, EndsWith(kAcknowledged));
+}
+
+TEST_F(ChannelFlowTest, ARefusalOfTheUpstreamIsNeverTurnedIntoASuccess) {
+  useChannel(", reply: platform");
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), "HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 503 "));
+}
+
+TEST_F(ChannelFlowTest, AHandshakeIsAnsweredHereAndNeverForwarded) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event(R"({"op":13,"d":{"plain_token":"abc","event_ts":"1700000000"}})"));
+  EXPECT_THAT(client->received, HasSubstr(R"({"plain_token":"abc","signature":")"));
+  EXPECT_TRUE(dialer_.peers.empty());
+}
+
+}  // namespace
+}  // namespace edgehold
