@@ -146,6 +146,13 @@ inline constexpr std::size_t kConditionsMax = 32;    // of one catalogue row
 inline constexpr std::size_t kSignedPiecesMax = 16;  // of one signed text
 inline constexpr std::size_t kSecretsMax = 16;       // live versions in one channel
 inline constexpr std::size_t kBatchEventsMax = 256;  // in one callback of a platform
+inline constexpr std::size_t kSignaturesMax = 16;    // in one field, any of which may fit
+
+// Tokens (RFC 7519) and the keys that verify them.
+inline constexpr std::size_t kJwsBytesMax = 16 * 1024;
+inline constexpr std::size_t kJwsNameBytesMax = 256;  // of a key, algorithm or type
+inline constexpr std::size_t kJwksBytesMax = 256 * 1024;
+inline constexpr std::size_t kJwksKeysMax = 64;
 
 // State.
 inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
