@@ -59,7 +59,7 @@ class Readme(Case):
 
 class Examples(Case):
     def test_every_example_configuration_is_accepted(self):
-        examples = sorted((ROOT / "conf").glob("*.yaml"))
+        examples = sorted([*(ROOT / "conf").glob("*.yaml"), *(ROOT / "conf/channels").glob("*.yaml")])
         self.assertGreaterEqual(len(examples), 3)
         proxy = self.edgehold(plain_config("http://127.0.0.1:9"), start=False)
         for example in examples:
