@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Turns the raw cases of the end-to-end tests into seeds, so that a case is written once.
+"""Turns the raw cases of the end-to-end tests and the vectors of chat platforms into seeds, so that
+a case is written once.
 
-  seeds.py FOLDER      writes FOLDER/<target>/<number> for the HTTP/1 and HTTP/2 targets
+  seeds.py FOLDER      writes FOLDER/<target>/<number> for the HTTP and channel targets
 """
+import base64
+import json
 import sys
 from pathlib import Path
 
@@ -13,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 from cases import http2_smuggling, smuggling, upstream  # noqa: E402
 import http2_wire  # noqa: E402
 
-SEED_BYTES_MAX = 2048  # longer ones test limits, which the unit tests do faster
+SEED_BYTES_MAX = 4096  # longer ones test limits, which the unit tests do faster
 BY_BYTE = b"\1"        # of fuzz/pieces.h: the input is cut into pieces of one byte
 
 
@@ -45,6 +48,37 @@ def list_of(octets):
         ("%s\1%s" % field).encode("latin-1") for field in fields)
 
 
+# Which target reads a scheme's requests.
+CHANNELS = {
+    "qq_ed25519": "qq", "dingtalk_robot_hmac": "dingtalk_robot",
+    "dingtalk_event_aes": "dingtalk_event", "wecom_aes_xml": "wecom",
+    "wecom_aes_json": "wecom_bot", "wechat_plain": "wechat", "wechat_safe": "wechat",
+    "feishu_sha256_aes": "feishu", "slack_v0": "slack", "telegram_secret_token": "telegram",
+    "discord_ed25519": "discord", "line_hmac": "line", "meta_hmac": "whatsapp",
+    "github_hmac": "github", "stripe_v1": "stripe", "standard_webhooks_v1": "standard_webhooks",
+    "standard_webhooks_v1a": "standard_webhooks", "teams_outgoing_hmac": "teams_outgoing",
+    "botframework_jwt": "teams",
+}
+
+
+def channel_seeds():
+    """Each vector as fuzz/channel_input.h reads it: raw, as if verified, and to be signed."""
+    vectors = ROOT / "tests/filters/data/channel_vectors.json"
+    for vector in json.loads(vectors.read_text())["vectors"]:
+        if vector["scheme"] not in CHANNELS:
+            continue
+        target = "channel_" + CHANNELS[vector["scheme"]]
+        body = vector.get("body", "").encode()
+        if "body_b64" in vector:
+            body = base64.b64decode(vector["body_b64"])
+        head = "%s %s\n" % (vector["method"], vector["path_query"])
+        head += "".join("%s: %s\n" % (name, value) for name, value in vector["headers"])
+        said = vector["decrypted"].encode() if "decrypted" in vector else body
+        yield target, b"R" + head.encode() + b"\n" + body
+        yield target, b"V" + head.encode() + b"\n" + said
+        yield target, b"S" + said
+
+
 def seeds():
     """(target, octets) of every case that is small enough."""
     for case in smuggling.CASES:
@@ -63,6 +97,7 @@ def seeds():
             yield "http2_to_http1", fields
     for case in upstream.CASES:
         yield "http1_response", BY_BYTE + case.octets
+    yield from channel_seeds()
 
 
 def main():
