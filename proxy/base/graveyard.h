@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "proxy/base/loop.h"
@@ -31,11 +30,13 @@ class Graveyard final : private TurnEndTask {
  private:
   void onTurnEnd() override {
     // A destructor may bury something else; that waits for the next round.
-    const auto dying = std::exchange(buried_, {});
+    dying_.swap(buried_);
+    dying_.clear();
   }
 
   Loop& loop_;
   std::vector<std::unique_ptr<Mortal>> buried_;
+  std::vector<std::unique_ptr<Mortal>> dying_;  // empty between turns
 };
 
 }  // namespace edgehold

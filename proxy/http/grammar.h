@@ -74,7 +74,33 @@ inline unsigned controlBits(__m128i bytes) {
   const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
   return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del)));
 }
+
+// Which of 16 bytes are no name bytes, one bit for each.
+inline unsigned nameEndBits(__m128i bytes) {
+  const auto isWithin = [](__m128i tested, char first, char last) {
+    const __m128i above = _mm_sub_epi8(tested, _mm_set1_epi8(first));
+    const __m128i span = _mm_set1_epi8(static_cast<char>(last - first));
+    return _mm_cmpeq_epi8(_mm_min_epu8(above, span), above);
+  };
+  const __m128i letters = isWithin(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
+  const __m128i marks =
+      _mm_or_si128(isWithin(bytes, '-', '.'), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('_')));
+  const __m128i names = _mm_or_si128(_mm_or_si128(letters, isWithin(bytes, '0', '9')), marks);
+  return ~static_cast<unsigned>(_mm_movemask_epi8(names)) & 0xffff;
+}
 #endif
+
+// The first byte that may not stand in a field name, or `end`.
+inline const char* findNameEnd(const char* at, const char* end) {
+#ifdef __SSE2__
+  for (; end - at >= 16; at += 16) {
+    const auto bits = nameEndBits(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+    if (bits != 0) return at + std::countr_zero(bits);
+  }
+#endif
+  while (at < end && isNameByte(*at)) ++at;
+  return at;
+}
 
 // The first byte that may not stand in a field value (a control byte other than HTAB), or `end`.
 inline const char* findControl(const char* at, const char* end) {

@@ -7,13 +7,14 @@
 #include <cstdint>
 
 #include "proxy/base/bytes.h"
+#include "proxy/base/recycled.h"
 #include "proxy/base/result.h"
 #include "proxy/http/chunked.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
 
-class Http1BodyReader {
+class Http1BodyReader final : public Recycled<Http1BodyReader> {
  public:
   using Step = ChunkedDecoder::Step;
 

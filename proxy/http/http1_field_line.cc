@@ -32,16 +32,15 @@ Outcome nameStop(const char* begin, const char* at, const char* end) {
 }
 
 Outcome scanName(const char* begin, const char* end, Http1FieldLine& line) {
-  const char* at = begin;
-  bool has_underscore = false;
-  for (; at < end && isNameByte(*at); ++at) has_underscore |= *at == '_';
+  const char* const at = findNameEnd(begin, end);
   const auto length = static_cast<std::size_t>(at - begin);
   if (length > limits::kHeaderNameBytesMax) return Outcome::kNameTooLong;
   if (at == end || *at != ':' || length == 0) return nameStop(begin, at, end);
   if (*begin == '-' || *begin == '_' || *begin == '.') return Outcome::kNameMalformed;
   line.field.name = {begin, length};
   line.field.id = headerIdOf(line.field.name);
-  if (has_underscore && isDisguisedName(line.field.name)) return Outcome::kNameDisguised;
+  if (line.field.id == HeaderId::kOther && isDisguisedName(line.field.name))
+    return Outcome::kNameDisguised;
   line.next = at + 1;
   return Outcome::kField;
 }

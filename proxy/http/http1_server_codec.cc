@@ -74,8 +74,10 @@ std::size_t Http1ServerCodec::readHead(ByteView bytes) {
   may_continue_ = head.expects_continue;
   may_switch_ = head.wants_upgrade;
   credit_ = 0;
-  body_ = Http1BodyReader(head.body, ChunkedDecoder::Trailers::kRefused);
-  input_ = body_.isDone() ? Input::kWhole : Input::kBody;
+  if (head.body.hasBody()) {
+    body_ = std::make_unique<Http1BodyReader>(head.body, ChunkedDecoder::Trailers::kRefused);
+  }
+  input_ = body_ == nullptr ? Input::kWhole : Input::kBody;
   unread_ = bytes.size() - *length;
   events_.onRequestHead(stream, std::move(head));
   // The answer may have come within the event; then nobody waits for the end.
@@ -85,14 +87,14 @@ std::size_t Http1ServerCodec::readHead(ByteView bytes) {
 
 std::size_t Http1ServerCodec::readBody(ByteView bytes) {
   const StreamId stream = stream_;
-  auto step = body_.step(bytes, credit_);
+  auto step = body_->step(bytes, credit_);
   if (!step) {
     refuse(std::move(step.error()));
     return bytes.size();
   }
   credit_ -= step->content.size();
   unread_ = bytes.size() - step->consumed;
-  const bool is_whole = body_.isDone();
+  const bool is_whole = body_->isDone();
   if (is_whole) input_ = Input::kWhole;
   if (!step->content.empty()) {
     may_continue_ = false;  // the client did not wait
@@ -103,12 +105,12 @@ std::size_t Http1ServerCodec::readBody(ByteView bytes) {
 }
 
 std::size_t Http1ServerCodec::discardBody(ByteView bytes) {
-  auto step = body_.step(bytes, std::numeric_limits<std::size_t>::max());
+  auto step = body_->step(bytes, std::numeric_limits<std::size_t>::max());
   if (!step) {
     input_ = Input::kStopped;
     return bytes.size();
   }
-  if (body_.isDone()) nextRequest();
+  if (body_->isDone()) nextRequest();
   return step->consumed;
 }
 
@@ -190,7 +192,7 @@ void Http1ServerCodec::sendContinue(StreamId stream) {
 bool Http1ServerCodec::isRestHere() const {
   if (input_ == Input::kWhole) return true;
   return input_ == Input::kBody &&
-         body_.isCompletedBy(std::min(unread_, limits::kDiscardedBodyBytesMax));
+         body_->isCompletedBy(std::min(unread_, limits::kDiscardedBodyBytesMax));
 }
 
 BodyLength Http1ServerCodec::framingOf(const ResponseHead& head, bool for_head) const {
@@ -281,6 +283,7 @@ void Http1ServerCodec::nextRequest() {
   input_ = is_last ? Input::kStopped : Input::kHead;
   is_line_skipped_ = false;
   is_unread_new_ = unread_ > 0;
+  body_.reset();
 }
 
 void Http1ServerCodec::abort(StreamId stream) {

@@ -76,7 +76,7 @@ class Http1ServerCodec final : public ServerCodec {
 
   Events& events_;
   std::unique_ptr<Http1RequestParser> parser_;  // of the head that is being read
-  Http1BodyReader body_;
+  std::unique_ptr<Http1BodyReader> body_;       // of the request, if it has one
   Buffer output_;
   std::size_t unread_ = 0;  // bytes that were offered and left with the owner
   std::size_t credit_ = 0;

@@ -47,10 +47,7 @@ ClientConnection::ClientConnection(Station& station, std::unique_ptr<Transport> 
       on_closed_(std::move(on_closed)),
       codec_(newHttp1Codec(*this)),
       deadline_(station.loop().makeTimer([this] { onDeadline(); })),
-      buffered_(station.bufferedBytes()) {
-  facts_.peer = transport_->peer();
-  facts_.is_secure = transport_->isSecure();
-}
+      buffered_(station.bufferedBytes()) {}
 
 ClientConnection::~ClientConnection() = default;
 
@@ -91,16 +88,14 @@ void ClientConnection::close(Reason reason) {
 
 void ClientConnection::onTransportOpen() {
   is_open_ = true;
-  facts_.server_name = transport_->serverName();
-  facts_.principal = transport_->principal();
   if (pass_ != nullptr) pass_->handsShaken();
   if (transport_->protocol() == "h2") useHttp2();
-  if (facts_.is_secure) station_.metrics().tls_handshakes.add(1);
+  if (transport_->isSecure()) station_.metrics().tls_handshakes.add(1);
   setWait();
 }
 
 void ClientConnection::useHttp2() {
-  codec_ = newHttp2Codec(*this, {.is_secure = facts_.is_secure,
+  codec_ = newHttp2Codec(*this, {.is_secure = transport_->isSecure(),
                                  .allows_tunnels = station_.snapshot()->opensWebSockets()});
   stream_deadline_ = station_.loop().makeTimer([this] { onStreamDeadline(); });
   flushLater();  // our settings
@@ -181,7 +176,6 @@ void ClientConnection::feedLeftOver() {
 
 void ClientConnection::onTurnEnd() {
   if (is_closed_) return;
-  ended_.clear();
   // All of this read was seen: what was reset in it has gone nowhere (CVE-2023-44487).
   for (const StreamId id : fresh_) {
     if (Stream* const stream = find(id)) stream->driver().proceed();
@@ -191,7 +185,6 @@ void ClientConnection::onTurnEnd() {
   while (std::exchange(feeds_again_, false) && (!input_.empty() || codec_->isMultiplexed())) {
     feedLeftOver();
   }
-  ended_.clear();
   if (!is_reading_ && !has_input_ended_ && input_.size() < limits::kClientInputBytesMax) {
     is_reading_ = true;
     transport_->wantRead(true);
@@ -243,7 +236,7 @@ void ClientConnection::flush() {
 
 void ClientConnection::finish() {
   const bool lingers = codec_->isInputCut() && !has_input_ended_;
-  if (!lingers && !facts_.is_secure) return close();
+  if (!lingers && !transport_->isSecure()) return close();
   if (std::exchange(is_lingering_, true)) {
     if (has_input_ended_) close();
     return;
@@ -253,6 +246,19 @@ void ClientConnection::finish() {
   input_.release();
   is_reading_ = true;
   transport_->wantRead(true);
+}
+
+// Not kept: thousands of idle connections would each hold them.
+ClientFacts ClientConnection::facts() const {
+  ClientFacts facts;
+  facts.peer = transport_->peer();
+  facts.is_unknown = is_unknown_;
+  facts.is_secure = transport_->isSecure();
+  facts.server_name = transport_->serverName();
+  facts.principal = transport_->principal();
+  facts.listener = listener_;
+  facts.is_surplus = is_surplus_;
+  return facts;
 }
 
 ClientConnection::Stream& ClientConnection::openStream(StreamId id) {
@@ -273,7 +279,7 @@ void ClientConnection::endStream(Stream& stream) {
     return candidate.get() == &stream;
   });
   CHECK(found != streams_.end());
-  ended_.push_back(std::move(*found));  // it is on the stack above us
+  station_.graveyard().bury(std::move(*found));  // it is on the stack above us
   streams_.erase(found);
   feeds_again_ = true;
   owes_record_ = true;
@@ -282,8 +288,8 @@ void ClientConnection::endStream(Stream& stream) {
 
 void ClientConnection::onRequestHead(StreamId id, RequestHead&& head) {
   Stream& stream = openStream(id);
-  if (!codec_->isMultiplexed()) return stream.driver().begin(stream, std::move(head), facts_);
-  stream.driver().prepare(stream, std::move(head), facts_);
+  if (!codec_->isMultiplexed()) return stream.driver().begin(stream, std::move(head), facts());
+  stream.driver().prepare(stream, std::move(head), facts());
   fresh_.push_back(id);
 }
 
@@ -301,7 +307,7 @@ void ClientConnection::onRequestError(StreamId id, Error error) {
   }
   if (Stream* const stream = find(id)) return stream->driver().onRequestError(std::move(error));
   Stream& stream = openStream(id);
-  stream.driver().beginRefused(stream, facts_, std::move(error));
+  stream.driver().beginRefused(stream, facts(), std::move(error));
 }
 
 void ClientConnection::onRequestCancelled(StreamId id) {

@@ -31,13 +31,13 @@ class ClientConnection final : public Mortal,
   ~ClientConnection() override;
 
   // Before start(): it is over a cap, and its request is answered with 503 and a close.
-  void refuseRequests() { facts_.is_surplus = true; }
+  void refuseRequests() { is_surplus_ = true; }
   // Before start(): the proxy that relays it did not say whose it is.
-  void distrust() { facts_.is_unknown = true; }
+  void distrust() { is_unknown_ = true; }
   // Before start(): by which listener of the policy, and in whose place. REQUIRES: `pass` lives
   // until the connection is closed.
   void arriveBy(std::size_t listener, ConnectionGate::Pass& pass) {
-    facts_.listener = listener;
+    listener_ = listener;
     pass_ = &pass;
   }
   // No request of it is under way: closing it costs its client nothing but a new one.
@@ -106,6 +106,7 @@ class ClientConnection final : public Mortal,
   void setStreamWait();
   void onStreamDeadline();
   void endStream(Stream& stream);
+  ClientFacts facts() const;
   Stream& openStream(StreamId id);
   Stream* find(StreamId id);
 
@@ -113,13 +114,12 @@ class ClientConnection final : public Mortal,
   std::unique_ptr<Transport> transport_;
   OnClosed on_closed_;
   std::unique_ptr<ServerCodec> codec_;
-  ClientFacts facts_;
+  std::size_t listener_ = 0;
   ConnectionGate::Pass* pass_ = nullptr;  // null: nobody counts it, or it is closed
   std::unique_ptr<Timer> deadline_;
   std::unique_ptr<Timer> stream_deadline_;        // HTTP/2: the earliest of all streams
   Instant stall_check_{};                         // when responses that stand still are given up
   std::vector<std::unique_ptr<Stream>> streams_;  // HTTP/1: at most one
-  std::vector<std::unique_ptr<Stream>> ended_;    // until the end of the turn
   std::vector<StreamId> fresh_;                   // HTTP/2: requests of this turn, not begun
   Buffer input_;  // what the codec left: a part of a head, a body without credit, the next request
   QuotaShare buffered_;
@@ -137,6 +137,8 @@ class ClientConnection final : public Mortal,
   std::uint64_t requests_ = 0;
   std::uint64_t wait_requests_ = 0;
   std::size_t lingered_bytes_ = 0;
+  bool is_surplus_ = false;
+  bool is_unknown_ = false;  // the proxy that relays it did not say whose it is
   bool is_open_ = false;
   bool is_closed_ = false;
   bool is_draining_ = false;

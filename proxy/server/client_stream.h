@@ -15,6 +15,7 @@ namespace edgehold {
 
 // Tells the driver's answers which stream they belong to.
 class ClientConnection::Stream final : public ExchangeDriver::Client,
+                                       public Mortal,
                                        public Recycled<ClientConnection::Stream> {
  public:
   Stream(ClientConnection& connection, StreamId id)
@@ -56,7 +57,7 @@ class ClientConnection::Stream final : public ExchangeDriver::Client,
     connection_.flushLater();
   }
   void sendHead(const ResponseHead& head, bool for_head) override {
-    if (connection_.station_.isEnding() || connection_.facts_.is_surplus) codec().drain();
+    if (connection_.station_.isEnding() || connection_.is_surplus_) codec().drain();
     codec().sendHead(id_, head, for_head);
     connection_.owes_record_ = true;  // a claim, if not a record yet
     if (head.status < 400) connection_.needs_record_ = true;

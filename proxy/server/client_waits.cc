@@ -113,7 +113,7 @@ Duration ClientConnection::waitTime() const {
     return Duration::max();
   };
   const Duration time = timeOf(wait_);
-  return facts_.is_surplus ? std::min<Duration>(time, limits::kSurplusTimeout) : time;
+  return is_surplus_ ? std::min<Duration>(time, limits::kSurplusTimeout) : time;
 }
 
 // What moves in `time` if the peer is not too slow; nothing at all is always too slow.

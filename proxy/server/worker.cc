@@ -201,13 +201,13 @@ void Worker::welcome(const Caller& caller, Fd fd, ConnectionGate::Pass pass) {
                                                /*is_connecting=*/false);
   }
   auto connection = std::make_unique<ClientConnection>(
-      station_, std::move(transport), [this](ClientConnection& ended) { closed(ended); });
+      station_, std::move(transport),
+      [this, number = caller.number](ClientConnection&) { closed(number); });
   ClientConnection& started = *connection;
   if (pass.admission() == ConnectionGate::Admission::kSurplus) started.refuseRequests();
   if (caller.is_unknown) started.distrust();
-  const auto entry = connections_.emplace(
-      &started, Visitor{std::move(pass), caller.number, std::move(connection)});
-  numbers_.emplace(caller.number, &started);
+  const auto entry =
+      connections_.emplace(caller.number, Visitor{std::move(pass), std::move(connection)});
   started.arriveBy(caller.index, entry.first->second.pass);
   if (serving_->policy->server().listeners[caller.index].takes_http2) started.allowHttp2();
   started.start();
@@ -216,19 +216,18 @@ void Worker::welcome(const Caller& caller, Fd fd, ConnectionGate::Pass pass) {
 
 // What it was chosen for may be over: it stays then, whatever that means for the cap.
 void Worker::shed(std::uint64_t number) {
-  const auto found = numbers_.find(number);
-  if (found == numbers_.end()) return;
-  ClientConnection& connection = *found->second;
-  if (!connection.isIdle()) return connections_.find(&connection)->second.pass.spare();
+  const auto found = connections_.find(number);
+  if (found == connections_.end()) return;
+  ClientConnection& connection = *found->second.connection;
+  if (!connection.isIdle()) return found->second.pass.spare();
   station_.metrics().connections_shed.add();
   connection.close();
 }
 
-void Worker::closed(ClientConnection& connection) {
-  const auto found = connections_.find(&connection);
+void Worker::closed(std::uint64_t number) {
+  const auto found = connections_.find(number);
   CHECK(found != connections_.end());
   station_.graveyard().bury(std::move(found->second.connection));
-  numbers_.erase(found->second.number);
   connections_.erase(found);
   reportDrained();
 }
@@ -248,7 +247,7 @@ void Worker::drain(std::function<void()> on_drained) {
 std::vector<ClientConnection*> Worker::openConnections() const {
   std::vector<ClientConnection*> open;
   open.reserve(connections_.size());
-  for (const auto& [key, connection] : connections_) open.push_back(key);
+  for (const auto& [number, visitor] : connections_) open.push_back(visitor.connection.get());
   return open;
 }
 

@@ -92,7 +92,6 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
   void run();
   struct Visitor {
     ConnectionGate::Pass pass;
-    std::uint64_t number;
     std::unique_ptr<ClientConnection> connection;
   };
 
@@ -116,7 +115,7 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
   void onAnnounced(ProxyLobby::Guest guest, Fd fd, const ProxySource& source) override;
   void onTurnedAway() override { reportDrained(); }
 
-  void closed(ClientConnection& connection);
+  void closed(std::uint64_t number);
   void reportDrained();
   void drainConnections();
   std::vector<ClientConnection*> openConnections() const;
@@ -137,9 +136,7 @@ class Worker final : public HoldRelease::Executor, private ProxyLobby::Host {
   Station station_;
   ProxyLobby lobby_;
   std::vector<Door> doors_;
-  std::unordered_map<ClientConnection*, Visitor> connections_;
-  std::unordered_map<std::uint64_t, ClientConnection*>
-      numbers_;  // the same, as the gate knows them
+  std::unordered_map<std::uint64_t, Visitor> connections_;  // by number, as the gate knows them
   std::uint64_t next_number_ = 0;
   Releases releases_{station_};
   std::function<void()> on_drained_;

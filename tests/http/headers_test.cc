@@ -156,6 +156,22 @@ TEST(Grammar, FindsAControlByteAtEveryPlace) {
   }
 }
 
+TEST(Grammar, FindsWhereANameEndsWhereverItStands) {
+  const std::string clean = "X-Some_long.Name-0123456789-of-more-than-2-words";
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    for (std::size_t size = 1; size <= clean.size(); ++size) {
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string text = clean.substr(0, size);
+        text[at] = c;
+        ASSERT_EQ(findNameEnd(text.data(), text.data() + size) - text.data(),
+                  static_cast<std::ptrdiff_t>(isNameByte(c) ? size : at))
+            << byte << " at " << at << " of " << size;
+      }
+    }
+  }
+}
+
 std::string stripped(std::initializer_list<std::pair<const char*, const char*>> fields) {
   Headers headers;
   for (const auto& [name, value] : fields) headers.add(name, value);
