@@ -21,7 +21,7 @@ class SystemRandom final : public Random {
   std::uint64_t next() override;
 
  private:
-  static constexpr std::size_t kBlockWords = 512;
+  static constexpr std::size_t kBlockWords = 64;
   std::uint64_t block_[kBlockWords];
   std::size_t used_ = kBlockWords;
 };

@@ -20,7 +20,10 @@ Station::Station(const Parts& parts, std::shared_ptr<const PolicySnapshot> snaps
 }
 
 void Station::adopt(std::shared_ptr<const PolicySnapshot> snapshot) {
-  snapshot_ = std::move(snapshot);
+  // Every exchange takes and drops a reference: of this worker's own, or all workers would write
+  // the one count of the snapshot.
+  const auto held = std::make_shared<std::shared_ptr<const PolicySnapshot>>(std::move(snapshot));
+  snapshot_ = {held, held->get()};
   decltype(pools_) next;
   for (const UpstreamSpec& spec : snapshot_->upstreams()) {
     const auto old = pools_.find(spec.name);

@@ -62,6 +62,20 @@ class ResourcesTest : public FlowTest {
   }
 };
 
+// Or every request of every worker would write the one count of the policy.
+TEST_F(ResourcesTest, AnExchangeTakesItsReferenceToThePolicyFromItsWorker) {
+  use(kOpen);
+  const std::shared_ptr<const PolicySnapshot> shared = station_->snapshot();
+  station_->adopt(shared);
+  const long before = shared.use_count();
+  const auto client = connect();
+  send(*client, kGet);
+  const std::shared_ptr<const PolicySnapshot> taken = station_->snapshot();
+  EXPECT_EQ(taken.get(), shared.get());
+  EXPECT_GT(taken.use_count(), 2) << "the station's, this one, and that of the exchange";
+  EXPECT_EQ(shared.use_count(), before);
+}
+
 // --- caps
 // -----------------------------------------------------------------------------------------
 
