@@ -74,6 +74,7 @@ class ChannelFilter final : public Filter {
     Result<Received> received = channel_->read(exchange, *verified, services);
     if (!received) return channel_->refuse(std::move(received).error());
     if (received->handshake) {
+      if (auto refusal = refuseReuse(*received, exchange, services)) return *std::move(refusal);
       return Verdict::respond(Reason::kAllowed, *std::move(received->handshake), "handshake");
     }
     return accept(*received, *verified, exchange, services);
@@ -92,6 +93,8 @@ class ChannelFilter final : public Filter {
   void charge(const Exchange& exchange, Services& services) const;
   std::optional<Verdict> refuseStale(const Verified& verified, Services& services) const;
   std::optional<Verdict> refuseEvent(const ChannelEvent& event) const;
+  std::optional<Verdict> refuseReuse(const Received& received, const Exchange& exchange,
+                                     Services& services) const;
   Verdict accept(const Received& received, const Verified& verified, Exchange& exchange,
                  Services& services) const;
 
@@ -141,6 +144,15 @@ std::optional<Verdict> ChannelFilter::refuseEvent(const ChannelEvent& event) con
                            "event type " + quoteForMessage(type)});
 }
 
+std::optional<Verdict> ChannelFilter::refuseReuse(const Received& received,
+                                                  const Exchange& exchange,
+                                                  Services& services) const {
+  if (received.credential.empty() || exchange.is_shadow) return std::nullopt;
+  auto bound = single_use_.bind(received.credential, exchange, services);
+  if (bound) return std::nullopt;
+  return channel_->refuse(std::move(bound).error()).byRule("single_use");
+}
+
 // The ids beside the first one's, each once: a batch may repeat itself.
 void keepBatch(const Received& received, Facts& facts) {
   for (const ChannelEvent& event : received.more) {
@@ -160,27 +172,27 @@ Verdict ChannelFilter::accept(const Received& received, const Verified& verified
   for (const ChannelEvent& event : received.more) {
     if (auto refusal = refuseEvent(event)) return *std::move(refusal);
   }
-  if (!received.credential.empty() && !exchange.is_shadow) {
-    if (auto bound = single_use_.bind(received.credential, exchange, services); !bound) {
-      return channel_->refuse(std::move(bound).error()).byRule("single_use");
-    }
-  }
+  if (auto refusal = refuseReuse(received, exchange, services)) return *std::move(refusal);
   Facts& facts = exchange.facts;
   facts.principal = facts.channel = terms_.name;
   facts.event_id = received.event.id;
+  facts.event_digest = received.digest;
   facts.twin_id = received.twin_id;
   facts.event_type = received.event.type;
   facts.group = received.event.group;
   facts.sender = received.event.sender;
   facts.timestamp_ms =
       received.event.timestamp_ms ? received.event.timestamp_ms : verified.signed_at_ms;
-  facts.retry_horizon = channel_->traits().retry_horizon;
+  facts.retry_horizon =
+      std::max(channel_->traits().retry_horizon,  // nor forgotten while its signature is valid
+               std::chrono::ceil<std::chrono::seconds>(2 * terms_.window));
   keepBatch(received, facts);
   if (terms_.forwards_content && !exchange.content.empty()) {
     exchange.body.clear();
     exchange.body.append(std::exchange(exchange.content, {}));
   }
   exchange.acknowledger = channel_.get();
+  exchange.acknowledger_key = verified.key;
   exchange.is_acknowledged_here = terms_.answers_itself;
   return Verdict::proceed();
 }

@@ -96,7 +96,12 @@ class Dedupe final : public Filter {
     return counters.key({exchange.is_shadow ? "dedupe.shadow" : "dedupe", parts_.id.text(),
                          by_route ? std::string_view(parts_.route) : std::string_view(),
                          by_channel ? exchange.facts.channel : std::string_view(),
-                         exchange.facts.principal, id});
+                         exchange.facts.principal, id, digestOf(exchange.facts)});
+  }
+  // Beside the platform's id only: what operators chose instead names the event by itself.
+  std::string_view digestOf(const Facts& facts) const {
+    return parts_.id.kind() == ValueSource::Kind::kEventId ? facts.event_digest
+                                                           : std::string_view();
   }
   Duration windowOf(const Facts& facts) const {
     return parts_.window.value_or(std::max<Duration>(kWindowDefault, facts.retry_horizon));

@@ -64,10 +64,14 @@ struct ChannelEvent {
 struct Received {
   ChannelEvent event;
   std::span<const ChannelEvent> more = {};  // of a batch, beside the first
+  // For platforms that give one id to several events: of the content, so that they can be told
+  // apart. An event that comes again has the same id and the same digest.
+  std::string_view digest = {};
   // A second name of the same event, for platforms that do not sign its id: what was seen under
   // either name is a duplicate.
   std::string_view twin_id = {};
-  // Set where the signature does not cover the body: it may come again with the same body only.
+  // Set where the signature does not cover the body: it may come again with the same body only, and
+  // that of a handshake with none.
   std::string_view credential = {};
   // Set for a handshake of the platform's set-up, which the edge answers itself: nothing is
   // forwarded, and the event is not looked at.
@@ -120,7 +124,13 @@ struct ChannelDialect {
 std::span<const ChannelDialect> channelDialects();
 
 // Each is defined in the file of its platform.
+ChannelDialect dingtalkEventDialect();
+ChannelDialect dingtalkRobotDialect();
+ChannelDialect feishuDialect();
 ChannelDialect hmacDialect();
 ChannelDialect qqDialect();
+ChannelDialect wechatDialect();
+ChannelDialect wecomBotDialect();
+ChannelDialect wecomDialect();
 
 }  // namespace edgehold

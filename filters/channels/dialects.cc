@@ -9,8 +9,8 @@ namespace edgehold {
 
 std::span<const ChannelDialect> channelDialects() {
   static const std::array kDialects = {
-      hmacDialect(),
-      qqDialect(),
+      dingtalkEventDialect(), dingtalkRobotDialect(), feishuDialect(), hmacDialect(), qqDialect(),
+      wechatDialect(),        wecomBotDialect(),      wecomDialect(),
   };
   return kDialects;
 }

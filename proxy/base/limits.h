@@ -135,6 +135,11 @@ inline constexpr std::size_t kUpstreamRateLeast = 64 * 1024;
 inline constexpr std::size_t kJsonDepthMax = 64;
 inline constexpr std::size_t kJsonBytesMax = kWebSocketMessageBytesDefault;
 
+// XML of chat platforms.
+inline constexpr std::size_t kXmlDepthMax = 16;
+inline constexpr std::size_t kXmlElementsMax = 1024;
+inline constexpr std::size_t kXmlNameBytesMax = 64;
+
 // Facts.
 inline constexpr std::size_t kFactBytesMax = 256;
 inline constexpr std::size_t kTagCountMax = 16;

@@ -18,6 +18,9 @@ struct Facts {
   std::string_view channel;     // which channel verified it
   std::string_view event_type;  // as the platform names it
   std::string_view event_id;    // unique per event; what dedupe claims
+  // Of the event's content, where the platform gives one id to several events (those of one second,
+  // say): dedupe claims both together.
+  std::string_view event_digest;
   std::string_view twin_id;     // a second name of the same event, where its id is not signed
   std::string_view group;       // conversation the event belongs to
   std::string_view sender;      // who caused it
