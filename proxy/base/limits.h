@@ -159,6 +159,24 @@ inline constexpr std::size_t kJwsNameBytesMax = 256;  // of a key, algorithm or 
 inline constexpr std::size_t kJwksBytesMax = 256 * 1024;
 inline constexpr std::size_t kJwksKeysMax = 64;
 
+// Who may reach an agent.
+inline constexpr std::size_t kApiKeysMax = 256;       // in one filter
+inline constexpr std::size_t kApiKeyBytesLeast = 16;  // shorter ones can be guessed
+inline constexpr std::size_t kApiKeyBytesMax = 512;
+inline constexpr std::size_t kRolesMax = 16;  // of one principal
+inline constexpr std::size_t kSessionTokenBytesMax = 1024;
+inline constexpr std::size_t kSessionKeyBytesLeast = 32;  // of the secret that seals sessions
+inline constexpr std::size_t kLoginBytesMax = 64 * 1024;  // of what a client sends to log in
+inline constexpr std::size_t kLoginCodeBytesMax = 128;
+inline constexpr auto kLoginCodeKept = 5min;  // platforms forget a code sooner
+inline constexpr auto kSessionIdleMax = 24h * 7;
+inline constexpr auto kSessionAbsoluteMax = 24h * 30;
+inline constexpr std::size_t kSessionsSweptMax = 8;  // ended ones, at each login
+// Calls that the edge itself makes to an upstream.
+inline constexpr std::size_t kCallsMax = 256;  // of one worker, at the same time
+inline constexpr std::size_t kCallAnswerBytesMax = 256 * 1024;
+inline constexpr auto kCallTimeoutMax = 4500ms;  // before the walk gives the filter up
+
 // State.
 inline constexpr std::size_t kCounterEntriesDefault = 4 * 1024 * 1024;
 // The claim journal: records of a segment (40 bytes each), segments before the oldest is emptied.

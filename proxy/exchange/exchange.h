@@ -125,6 +125,8 @@ class Exchange {
   std::size_t acknowledger_key = 0;  // which of its keys fitted: it answers with the same
   // What the upstream answers when it accepts is not for the platform: the acknowledger answers.
   bool is_acknowledged_here = false;
+  // A credential that its client shall use from now on; whoever made it tells it with the answer.
+  std::string_view renewed_token;
   std::optional<HoldWish> hold_wish;
   std::optional<RateReport> rate_report;
   std::vector<std::unique_ptr<Settlement>> settlements;

@@ -12,6 +12,9 @@
 
 namespace edgehold {
 
+// What a principal may be for: names between commas. A tag, so that a hold keeps it.
+inline constexpr std::string_view kRolesTag = "roles";
+
 // Empty text means: not known. Every value is bounded by limits::kFactBytesMax.
 struct Facts {
   std::string_view principal;   // who is authenticated: an API key's or channel's name
@@ -29,7 +32,15 @@ struct Facts {
   std::chrono::seconds retry_horizon{0};     // how long its sender may send it again; 0: not known
   std::vector<std::string_view> batch_ids;   // of further events in the same request
   std::string_view seen_ids;                 // of those, what had come before: `id,id`
-  std::vector<std::pair<std::string_view, std::string_view>> tags;  // set by rules, for the audit
+  // Set by rules and by whoever authenticated, for the audit.
+  std::vector<std::pair<std::string_view, std::string_view>> tags;
+
+  std::string_view roles() const {
+    for (const auto& [name, value] : tags) {
+      if (name == kRolesTag) return value;
+    }
+    return {};
+  }
 };
 
 }  // namespace edgehold

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,7 @@ struct FilterBuild {
   PolicyFiles& files;
   std::string_view route;  // name of the route it is made for
   bool is_whole_body_allowed = true;
+  std::span<const std::string> upstreams = {};  // what calls may go to
 };
 
 // The order of checks (flood-proof and fixed, whatever the order in the file).

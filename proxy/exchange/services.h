@@ -5,6 +5,7 @@
 
 namespace edgehold {
 
+class CallDesk;
 class Counters;
 class JsonPool;
 class Ledger;
@@ -14,13 +15,14 @@ class RuleEngines;
 class HoldDesk;
 
 struct Services {
-  Loop& loop;          // this worker's
-  Random& random;      // this worker's
-  JsonPool& json;      // this worker's
-  Counters& counters;  // shared by all workers, synchronised inside
-  Ledger& ledger;      // shared by all workers, synchronised inside; answers on `loop`
-  RuleEngines& rules;  // this worker's Lua states
-  HoldDesk& holds;     // shared; writes holds to the ledger
+  Loop& loop;                 // this worker's
+  Random& random;             // this worker's
+  JsonPool& json;             // this worker's
+  Counters& counters;         // shared by all workers, synchronised inside
+  Ledger& ledger;             // shared by all workers, synchronised inside; answers on `loop`
+  RuleEngines& rules;         // this worker's Lua states
+  HoldDesk& holds;            // shared; writes holds to the ledger
+  CallDesk* calls = nullptr;  // this worker's; its station sets it
 };
 
 }  // namespace edgehold
