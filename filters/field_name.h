@@ -25,7 +25,8 @@ class FieldName {
   Found find(const Headers& headers) const {
     Found found;
     for (const Header& field : headers) {
-      if (!equalsIgnoreCase(field.name, name_)) continue;
+      // Most names differ in their length already, and a call costs more than to see that.
+      if (field.name.size() != name_.size() || !equalsIgnoreCase(field.name, name_)) continue;
       ++found.count;
       found.value = field.value;
     }

@@ -12,49 +12,50 @@
 namespace edgehold {
 namespace {
 
-// `"default";` and two parameters of up to 20 digits.
+constexpr std::string_view kName = R"("default";)";
+
+// The RateLimit field: `"default";r=`, `;t=` and two numbers.
 struct FieldText {
   std::array<char, 64> bytes;
-  std::size_t size = 0;
+  char* end = bytes.data();
 
   void add(std::string_view text) {
-    std::memcpy(bytes.data() + size, text.data(), text.size());
-    size += text.size();
+    std::memcpy(end, text.data(), text.size());
+    end += text.size();
   }
-  void add(std::uint64_t number) {
-    size = static_cast<std::size_t>(writeNumber(bytes.data() + size, number) - bytes.data());
+  void add(std::uint64_t number) { end = writeNumber(end, number); }
+  std::string_view view() const {
+    return {bytes.data(), static_cast<std::size_t>(end - bytes.data())};
   }
-  std::string_view view() const { return {bytes.data(), size}; }
 };
 
-FieldText fieldOf(std::string_view first, std::uint64_t count, std::string_view second,
-                  std::chrono::seconds time) {
-  FieldText text;
-  text.add(R"("default";)");
-  text.add(first);
-  text.add(count);
-  text.add(second);
-  text.add(static_cast<std::uint64_t>(time.count()));
-  return text;
-}
-
-FieldText policyField(const RateReport& report) {
-  return fieldOf("q=", report.limit, ";w=", report.window);
-}
-FieldText limitField(const RateReport& report) {
-  return fieldOf("r=", report.remaining, ";t=", report.reset);
+void writeLimitField(const RateReport& report, FieldText& text) {
+  text.add(kName);
+  text.add("r=");
+  text.add(report.remaining);
+  text.add(";t=");
+  text.add(static_cast<std::uint64_t>(report.reset.count()));
 }
 
 }  // namespace
 
+std::string ratePolicyText(std::uint64_t count, Duration period) {
+  const auto window = std::chrono::ceil<std::chrono::seconds>(period);
+  return std::string(kName) + "q=" + std::to_string(count) + ";w=" + std::to_string(window.count());
+}
+
 void addRateFields(const RateReport& report, Reply& reply) {
-  reply.headers.emplace_back("RateLimit-Policy", policyField(report).view());
-  reply.headers.emplace_back("RateLimit", limitField(report).view());
+  FieldText text;
+  writeLimitField(report, text);
+  reply.headers.emplace_back("RateLimit-Policy", report.policy);
+  reply.headers.emplace_back("RateLimit", text.view());
 }
 
 void addRateFields(const RateReport& report, Arena& arena, Headers& headers) {
-  headers.set("RateLimit-Policy", arena.copy(policyField(report).view()));
-  headers.set("RateLimit", arena.copy(limitField(report).view()));
+  FieldText text;
+  writeLimitField(report, text);
+  headers.set("RateLimit-Policy", report.policy);
+  headers.set("RateLimit", arena.copy(text.view()));
 }
 
 void addRetryAfter(Duration after, Reply& reply) {

@@ -5,6 +5,9 @@
 // Thread: any (immutable).
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "proxy/base/arena.h"
 #include "proxy/exchange/exchange.h"
 #include "proxy/exchange/verdict.h"
@@ -12,8 +15,10 @@
 
 namespace edgehold {
 
+// RateLimit-Policy: so many requests in so much time.
+std::string ratePolicyText(std::uint64_t count, Duration period);
 void addRateFields(const RateReport& report, Reply& reply);
-// Replaces what the upstream said of budgets of its own. The values live in `arena`.
+// Replaces what the upstream said of budgets of its own. The values live in `arena` and the route.
 void addRateFields(const RateReport& report, Arena& arena, Headers& headers);
 // Whole seconds, rounded up, at least one and at most a day.
 void addRetryAfter(Duration after, Reply& reply);

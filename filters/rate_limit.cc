@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rate_limit {limits: [{key: group | [group, sender], rate: 120/1m, burst: 20, name: …,
-// count_only: false, required: false}]}: several budgets at once, and all must allow. Tokens are
-// taken from all of them or from none: every budget but the last is asked first, the last one pays
-// if it can, then the others do. In between another worker may take the last token of one; then
-// this request is denied and what it has paid so far is lost, which errs on the safe side by one.
+// count_only: false, required: false}]}: several budgets at once, and all must allow: tokens are
+// taken from all of them or from none.
 // Thread: any (immutable).
 #include <algorithm>
 #include <array>
@@ -26,11 +24,11 @@ constexpr std::uint64_t kTokensMax = 1'000'000'000;
 
 struct Limit {
   std::string name;
-  std::string use;  // first piece of every key: route, name and rate
+  std::string use;  // first piece of every key: stands for route, name and rate
   std::vector<ValueSource> parts;
   GcraSpec spec;
   std::uint64_t tokens = 0;
-  Duration period{};
+  std::string policy;  // as clients are told of it
   bool is_count_only = false;
   bool is_required = false;
 };
@@ -66,16 +64,18 @@ class RateLimit final : public Filter {
   }
 
  private:
-  // The key of each limit; nothing where the limit does not apply.
-  using Keys = std::array<std::optional<CounterKey>, limits::kRateLimitsMax>;
+  // What is asked of the limits that apply.
+  struct Asked {
+    std::array<RateDemand, limits::kRateLimitsMax> demands;
+    std::array<const Limit*, limits::kRateLimitsMax> limits;
+    std::size_t count = 0;
+  };
 
   Verdict judge(Exchange& exchange, Services& services) const;
-  // A denial when a value is missing or cannot be read.
-  std::optional<Verdict> findKeys(Exchange& exchange, Services& services, Keys& keys) const;
-  std::optional<Verdict> findKey(const Limit& limit, Exchange& exchange, Services& services,
-                                 std::optional<CounterKey>& key) const;
-  // 0 when none is.
-  std::size_t lastEnforced(const Keys& keys) const;
+  // Adds what is asked of `limit`, if it applies. A denial when a value is missing or cannot be
+  // read.
+  std::optional<Verdict> ask(const Limit& limit, Exchange& exchange, Services& services,
+                             Asked& asked) const;
   Verdict deny(const Limit& limit, const RateResult& result) const;
   void pay(const Limit& limit, const RateResult& result, Exchange& exchange) const;
 
@@ -90,41 +90,22 @@ RateReport reportOf(const Limit& limit, const RateResult& result) {
   report.limit = limit.tokens;
   report.remaining = std::min(result.remaining, limit.tokens);
   report.reset = std::chrono::ceil<std::chrono::seconds>(result.reset_after);
-  report.window = std::chrono::ceil<std::chrono::seconds>(limit.period);
+  report.policy = limit.policy;
   return report;
 }
 
 Verdict RateLimit::judge(Exchange& exchange, Services& services) const {
-  Keys keys;
-  if (auto denial = findKeys(exchange, services, keys)) return *std::move(denial);
-  const Instant now = services.loop.clock().now();
+  Asked asked;
+  for (const Limit& limit : limits_) {
+    if (auto denial = ask(limit, exchange, services, asked)) return *std::move(denial);
+  }
   std::array<RateResult, limits::kRateLimitsMax> results;
-  const auto mayPay = [&](std::size_t i) {
-    results[i] = services.counters.takeTokens(*keys[i], limits_[i].spec, 1, now);
-    return results[i].is_allowed || limits_[i].is_count_only;
-  };
-  const std::size_t last = lastEnforced(keys);
-  for (std::size_t i = 0; i < last; ++i) {
-    if (!keys[i] || limits_[i].is_count_only) continue;
-    const RateResult peek = services.counters.peekTokens(*keys[i], limits_[i].spec, 1, now);
-    if (!peek.is_allowed) return deny(limits_[i], peek);
-  }
-  if (keys[last] && !mayPay(last)) return deny(limits_[last], results[last]);
-  for (std::size_t i = 0; i < limits_.size(); ++i) {
-    if (keys[i] && i != last && !mayPay(i)) return deny(limits_[i], results[i]);
-  }
-  for (std::size_t i = 0; i < limits_.size(); ++i) {
-    if (keys[i]) pay(limits_[i], results[i], exchange);
-  }
+  const std::size_t refused =
+      services.counters.takeAll(std::span(asked.demands).first(asked.count),
+                                services.loop.clock().now(), std::span(results).first(asked.count));
+  if (refused < asked.count) return deny(*asked.limits[refused], results[refused]);
+  for (std::size_t i = 0; i < asked.count; ++i) pay(*asked.limits[i], results[i], exchange);
   return Verdict::proceed();
-}
-
-std::size_t RateLimit::lastEnforced(const Keys& keys) const {
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < limits_.size(); ++i) {
-    if (keys[i] && !limits_[i].is_count_only) last = i;
-  }
-  return last;
 }
 
 void RateLimit::pay(const Limit& limit, const RateResult& result, Exchange& exchange) const {
@@ -150,17 +131,8 @@ Verdict RateLimit::deny(const Limit& limit, const RateResult& result) const {
   return verdict;
 }
 
-std::optional<Verdict> RateLimit::findKeys(Exchange& exchange, Services& services,
-                                           Keys& keys) const {
-  for (std::size_t i = 0; i < limits_.size(); ++i) {
-    if (auto denial = findKey(limits_[i], exchange, services, keys[i])) return denial;
-  }
-  return std::nullopt;
-}
-
-std::optional<Verdict> RateLimit::findKey(const Limit& limit, Exchange& exchange,
-                                          Services& services,
-                                          std::optional<CounterKey>& key) const {
+std::optional<Verdict> RateLimit::ask(const Limit& limit, Exchange& exchange, Services& services,
+                                      Asked& asked) const {
   std::array<ByteView, kKeyPartsMax + 1> pieces;
   pieces[0] = limit.use;
   std::size_t used = 1;
@@ -175,7 +147,9 @@ std::optional<Verdict> RateLimit::findKey(const Limit& limit, Exchange& exchange
     }
     pieces[used++] = **value;
   }
-  key = services.counters.key(std::span(pieces).first(used));
+  asked.limits[asked.count] = &limit;
+  asked.demands[asked.count++] = {services.counters.key(std::span(pieces).first(used)), limit.spec,
+                                  !limit.is_count_only};
   return std::nullopt;
 }
 
@@ -192,7 +166,7 @@ void readRate(ConfigReader& config, Limit& limit) {
     return config.reject("rate", "expected a count and a time such as `120/1m`");
   }
   limit.tokens = *tokens;
-  limit.period = *period;
+  limit.policy = ratePolicyText(*tokens, *period);
   const std::uint64_t burst = config.number("burst", *tokens, 1, kTokensMax);
   limit.spec = GcraSpec::per(*tokens, *period, burst);
 }
@@ -225,8 +199,12 @@ Limit readLimit(ConfigReader& config, const FilterBuild& build) {
   limit.is_required = config.boolean("required", false);
   // With the rate in it: a budget that an operator changes starts afresh, one that stays goes on
   // over a reload, and two limits of one name but different rates do not disturb each other.
-  limit.use = "rate_limit\n" + std::string(build.route) + '\n' + limit.name + '\n' +
-              std::to_string(limit.spec.interval.count()) + '/' + std::to_string(limit.spec.burst);
+  const std::string use = "rate_limit\n" + std::string(build.route) + '\n' + limit.name + '\n' +
+                          std::to_string(limit.spec.interval.count()) + '/' +
+                          std::to_string(limit.spec.burst);
+  // It is hashed again with every key: two words of it will do.
+  const SipHash128 short_use = sipHash128(SipKey{}, use);
+  limit.use.assign(reinterpret_cast<const char*>(&short_use), sizeof short_use);
   for (const ValueSource& part : limit.parts) {
     if (part.needsBody()) requireWholeBody(config, "key", build);
   }

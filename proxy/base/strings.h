@@ -82,6 +82,9 @@ std::string hexEncode(std::string_view bytes);
 // Even length, digits of either case; nothing else.
 std::optional<std::string> hexDecode(std::string_view text);
 
+// Writes the 16 digits of `word`, in lower case and its highest first, and returns the end.
+char* writeHex(char* to, std::uint64_t word);
+
 inline constexpr std::size_t kNumberBytesMax = 20;
 // Writes `value` in decimal and returns the end. REQUIRES: room for kNumberBytesMax.
 char* writeNumber(char* to, std::uint64_t value);

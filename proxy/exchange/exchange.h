@@ -80,7 +80,7 @@ struct RateReport {
   std::uint64_t limit = 0;
   std::uint64_t remaining = 0;
   std::chrono::seconds reset{};
-  std::chrono::seconds window{};
+  std::string_view policy;  // the RateLimit-Policy field; lives with the route
 };
 
 class Exchange {

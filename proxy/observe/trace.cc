@@ -10,7 +10,6 @@
 namespace edgehold {
 namespace {
 
-constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::size_t kTraceAt = 3, kTraceDigits = 32;
 constexpr std::size_t kSpanAt = 36, kSpanDigits = 16;
 constexpr std::size_t kFlagsAt = 53, kFlagsDigits = 2;
@@ -23,13 +22,6 @@ bool isLowerHex(std::string_view text) {
 
 bool isId(std::string_view text) {
   return isLowerHex(text) && text.find_first_not_of('0') != std::string_view::npos;
-}
-
-void putHex(char* place, std::uint64_t word) {
-  for (int i = 15; i >= 0; --i) {
-    place[i] = kHexDigits[word & 0xF];
-    word >>= 4;
-  }
 }
 
 std::uint64_t nextNonZero(Random& random) {
@@ -67,8 +59,8 @@ TraceParent TraceParent::start(Random& random, bool is_sampled) {
   TraceParent parent;
   parent.text_.fill('0');
   parent.text_[2] = parent.text_[kSpanAt - 1] = parent.text_[kFlagsAt - 1] = '-';
-  putHex(&parent.text_[kTraceAt], nextNonZero(random));
-  putHex(&parent.text_[kTraceAt + 16], random.next());
+  writeHex(&parent.text_[kTraceAt], nextNonZero(random));
+  writeHex(&parent.text_[kTraceAt + 16], random.next());
   if (is_sampled) parent.text_[kFlagsAt + 1] = '1';
   parent.setSpan(random);
   return parent;
@@ -80,7 +72,7 @@ TraceParent TraceParent::next(Random& random) const {
   return child;
 }
 
-void TraceParent::setSpan(Random& random) { putHex(&text_[kSpanAt], nextNonZero(random)); }
+void TraceParent::setSpan(Random& random) { writeHex(&text_[kSpanAt], nextNonZero(random)); }
 
 bool TraceParent::isSampled() const { return text_[kFlagsAt + 1] == '1'; }
 

@@ -304,7 +304,7 @@ void ExchangeDriver::onUpstreamBody(ByteView chunk) {
   if (answersItself()) return;
   if (event_stream_) {
     if (const auto cut = event_stream_->take(chunk, *client_))
-      return refuse(cut->reason(), cut->why());
+      return refuse(cut->reason(), std::string(cut->why()));
   } else {
     exchange_->decision.response_body_bytes += chunk.size();
     client_->sendBody(chunk);
@@ -392,7 +392,7 @@ void ExchangeDriver::refuse(Reason reason, std::string why) {
 
 void ExchangeDriver::answer(const Verdict& verdict) {
   Exchange& exchange = *exchange_;
-  decide(decisionKindOf(verdict.reason()), verdict.reason(), verdict.why());
+  decide(decisionKindOf(verdict.reason()), verdict.reason(), std::string(verdict.why()));
   if (exchange.decision.upstream_status != 0 || verdict.kind() == Verdict::Kind::kAbort) {
     client_->abort();
     return finish();

@@ -14,6 +14,9 @@ namespace {
 // When a refusal that names no time is worth repeating (RFC 9110 10.2.3).
 constexpr std::uint64_t kRetryAfterSeconds = 1;
 
+// Date, Retry-After, Content-Type, X-Request-Id, Strict-Transport-Security.
+constexpr std::size_t kUsualFields = 5;
+
 bool tellsRetry(std::uint16_t status) { return status == 429 || status == 503; }
 
 std::optional<std::string_view> find(const Reply* reply, std::string_view name) {
@@ -25,9 +28,8 @@ std::optional<std::string_view> find(const Reply* reply, std::string_view name) 
 }
 
 std::string_view numberText(Arena& arena, std::uint64_t number) {
-  std::string text;
-  appendNumber(text, number);
-  return arena.copy(text);
+  char* const digits = arena.allocate(kNumberBytesMax);
+  return {digits, static_cast<std::size_t>(writeNumber(digits, number) - digits)};
 }
 
 std::string_view problemOf(Exchange& exchange, const Verdict& verdict,
@@ -46,6 +48,7 @@ OwnReply makeReply(Exchange& exchange, const Verdict& verdict, std::string_view 
   OwnReply own;
   own.head.status = verdict.status();
   Headers& headers = own.head.headers;
+  headers.reserve(kUsualFields + (reply != nullptr ? reply->headers.size() : 0));
   headers.add(Header{"Date", exchange.arena.copy(date), HeaderId::kDate});
   std::optional<std::uint64_t> retry_after;
   if (tellsRetry(own.head.status)) {
@@ -61,7 +64,7 @@ OwnReply makeReply(Exchange& exchange, const Verdict& verdict, std::string_view 
     if (!reply->content_type.empty()) headers.add("Content-Type", reply->content_type);
   } else {
     own.body = problemOf(exchange, verdict, retry_after);
-    headers.add("Content-Type", kProblemContentType);
+    headers.add(Header{"Content-Type", kProblemContentType, HeaderId::kContentType});
   }
   headers.add(Header{"X-Request-Id", exchange.request_id, HeaderId::kXRequestId});
   own.head.body = BodyLength::known(own.body.size());

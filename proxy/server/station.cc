@@ -100,12 +100,9 @@ void Station::endTurn() {
 }
 
 std::string_view Station::newRequestId(Arena& arena) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   char* const place = arena.allocate(32);
-  for (int word = 0; word < 2; ++word) {
-    std::uint64_t bits = parts_.random.next();
-    for (int i = 0; i < 16; ++i, bits >>= 4) place[word * 16 + i] = kDigits[bits & 0xF];
-  }
+  char* const half = writeHex(place, parts_.random.next());
+  writeHex(half, parts_.random.next());
   return {place, 32};
 }
 

@@ -215,7 +215,7 @@ void WebSocketRelay::refuse(MessageExchange& message, const Verdict& verdict) {
   }
   const std::uint16_t code =
       reason == Reason::kMessageTypeRefused ? websocket_close::kUnsupported : closeCodeOf(reason);
-  closeBoth(code, reasonCode(reason), endOf(reason, verdict.why()));
+  closeBoth(code, reasonCode(reason), endOf(reason, std::string(verdict.why())));
 }
 
 // The refusal in the application's own form; "" when nobody waits for one. Nothing when the form is

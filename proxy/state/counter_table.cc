@@ -61,6 +61,10 @@ CounterEntry* CounterTable::find(const CounterKey& key, CounterKind kind) const 
   }
 }
 
+void CounterTable::prefetch(const CounterKey& key, CounterKind kind) const {
+  __builtin_prefetch(&entries_[placeOf(tagOf(key, kind))], /*for writing=*/1);
+}
+
 CounterEntry* CounterTable::findOrAdd(const CounterKey& key, CounterKind kind, std::int64_t now) {
   const std::uint64_t tag = tagOf(key, kind);
   Probe way = probe(tag, key.high, now);

@@ -35,6 +35,9 @@ class CounterTable {
   // live and none may be evicted. Pointers die at the next call.
   CounterEntry* findOrAdd(const CounterKey& key, CounterKind kind, std::int64_t now);
 
+  // Asks for the memory where `key` would stand; find() will want it.
+  void prefetch(const CounterKey& key, CounterKind kind) const;
+
   std::size_t usedEntries() const { return used_; }
 
  private:

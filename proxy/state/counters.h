@@ -5,6 +5,7 @@
 // Thread: any (implementations say how they are synchronised).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -43,6 +44,13 @@ struct RateResult {
   Duration reset_after{};       // until the whole burst is back
 };
 
+// One token of one budget, among several that are asked at once.
+struct RateDemand {
+  CounterKey key;
+  GcraSpec spec;
+  bool is_binding = true;  // false: it is counted as far as there are tokens, and refuses nobody
+};
+
 struct ClaimResult {
   enum class State : std::uint8_t {
     kClaimed,    // ours now, in flight: commit() or release() it by `token`
@@ -73,6 +81,12 @@ class Counters {
   // Takes `cost` tokens if there are as many, else none. Denies when the key cannot be remembered.
   virtual RateResult takeTokens(const CounterKey& key, const GcraSpec& spec, std::uint64_t cost,
                                 Instant now) = 0;
+  // Takes a token of each budget, or none at all when a binding one has none left. Gives the place
+  // of the one that refused, or demands.size(). `results` holds what takeTokens() would say of
+  // each, up to that place. Only where a key cannot be remembered is lost what others have paid.
+  // REQUIRES: at most limits::kRateLimitsMax; the keys differ; as many results.
+  virtual std::size_t takeAll(std::span<const RateDemand> demands, Instant now,
+                              std::span<RateResult> results) = 0;
   // What takeTokens() would say; takes nothing.
   virtual RateResult peekTokens(const CounterKey& key, const GcraSpec& spec, std::uint64_t cost,
                                 Instant now) const = 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "proxy/base/loop.h"
@@ -35,6 +36,10 @@ class JournaledCounters final : public Counters {
   RateResult takeTokens(const CounterKey& key, const GcraSpec& spec, std::uint64_t cost,
                         Instant now) override {
     return counters_.takeTokens(key, spec, cost, now);
+  }
+  std::size_t takeAll(std::span<const RateDemand> demands, Instant now,
+                      std::span<RateResult> results) override {
+    return counters_.takeAll(demands, now, results);
   }
   RateResult peekTokens(const CounterKey& key, const GcraSpec& spec, std::uint64_t cost,
                         Instant now) const override {

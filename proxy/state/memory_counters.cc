@@ -4,6 +4,7 @@
 #include "proxy/state/memory_counters.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -60,6 +61,33 @@ tl::unexpected<Error> full() {
 
 }  // namespace
 
+// The shards of some keys, locked in the order of their addresses, so that no two who lock several
+// can wait for each other.
+class MemoryCounters::Locks {
+ public:
+  Locks(const MemoryCounters& counters, std::span<const RateDemand> demands) {
+    for (const RateDemand& demand : demands) add(&counters.shardOf(demand.key));
+    for (std::size_t i = 0; i < count_; ++i) shards_[i]->mutex.lock();
+  }
+  ~Locks() {
+    for (std::size_t i = 0; i < count_; ++i) shards_[i]->mutex.unlock();
+  }
+  Locks(const Locks&) = delete;
+  Locks& operator=(const Locks&) = delete;
+
+ private:
+  void add(Shard* shard) {
+    std::size_t place = count_;
+    while (place > 0 && shard < shards_[place - 1]) --place;
+    if (place > 0 && shards_[place - 1] == shard) return;
+    for (std::size_t i = count_++; i > place; --i) shards_[i] = shards_[i - 1];
+    shards_[place] = shard;
+  }
+
+  std::array<Shard*, limits::kRateLimitsMax> shards_;
+  std::size_t count_ = 0;
+};
+
 MemoryCounters::MemoryCounters(SipKey seed, MemoryCountersOptions options)
     : Counters(seed),
       shard_shift_(64 - static_cast<unsigned>(std::bit_width(options.shards - 1))),
@@ -80,6 +108,43 @@ RateResult MemoryCounters::takeTokens(const CounterKey& key, const GcraSpec& spe
   const Gcra next = gcra(spec, cost, entry->expires, ticks(now));
   entry->expires = next.arrival;
   return next.result;
+}
+
+std::size_t MemoryCounters::takeAll(std::span<const RateDemand> demands, Instant now,
+                                    std::span<RateResult> results) {
+  CHECK(demands.size() <= limits::kRateLimitsMax && demands.size() <= results.size());
+  const Locks locks(*this, demands);
+  // Each key is a line of memory that nobody had lately: they are fetched at the same time.
+  for (const RateDemand& demand : demands) {
+    shardOf(demand.key).table.prefetch(demand.key, CounterKind::kRate);
+  }
+  std::array<CounterEntry*, limits::kRateLimitsMax> entries;
+  std::array<std::int64_t, limits::kRateLimitsMax> arrivals;
+  for (std::size_t i = 0; i < demands.size(); ++i) {
+    const RateDemand& demand = demands[i];
+    entries[i] = shardOf(demand.key).table.find(demand.key, CounterKind::kRate);
+    const std::int64_t arrival = entries[i] == nullptr ? ticks(now) : entries[i]->expires;
+    const Gcra next = gcra(demand.spec, 1, arrival, ticks(now));
+    results[i] = next.result;
+    arrivals[i] = next.arrival;
+    if (!next.result.is_allowed && demand.is_binding) return i;
+  }
+  for (std::size_t i = 0; i < demands.size(); ++i) {
+    if (entries[i] != nullptr) entries[i]->expires = arrivals[i];
+  }
+  // New entries last: they may move the others.
+  for (std::size_t i = 0; i < demands.size(); ++i) {
+    if (entries[i] != nullptr) continue;
+    CounterTable& table = shardOf(demands[i].key).table;
+    CounterEntry* const added = table.findOrAdd(demands[i].key, CounterKind::kRate, ticks(now));
+    if (added != nullptr) {
+      added->expires = arrivals[i];
+      continue;
+    }
+    results[i] = noRoom();
+    if (demands[i].is_binding) return i;
+  }
+  return demands.size();
 }
 
 RateResult MemoryCounters::peekTokens(const CounterKey& key, const GcraSpec& spec,

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <span>
 
 #include "proxy/base/limits.h"
 #include "proxy/state/counter_table.h"
@@ -26,6 +27,8 @@ class MemoryCounters final : public Counters {
 
   RateResult takeTokens(const CounterKey& key, const GcraSpec& spec, std::uint64_t cost,
                         Instant now) override;
+  std::size_t takeAll(std::span<const RateDemand> demands, Instant now,
+                      std::span<RateResult> results) override;
   RateResult peekTokens(const CounterKey& key, const GcraSpec& spec, std::uint64_t cost,
                         Instant now) const override;
   Result<ClaimResult> claim(const CounterKey& key, Instant now, Duration in_flight_ttl) override;
@@ -47,6 +50,7 @@ class MemoryCounters final : public Counters {
     CounterTable table;            // guarded by mutex
     std::uint64_t next_token = 1;  // guarded by mutex; never 0
   };
+  class Locks;
   // By the high bits; the table places by others.
   Shard& shardOf(const CounterKey& key) const { return *shards_[key.high >> shard_shift_]; }
 

@@ -2,6 +2,7 @@
 // Text functions that have no other test of their own.
 #include "proxy/base/strings.h"
 
+#include <array>
 #include <cerrno>
 
 #include <gtest/gtest.h>
@@ -51,6 +52,18 @@ TEST(Strings, JoinPutsTheSeparatorBetween) {
 TEST(Strings, JoinKeepsEmptyTexts) { EXPECT_EQ(join(Texts{"", "", "a", ""}, "+"), "++a+"); }
 
 TEST(Strings, ErrnoHasItsText) { EXPECT_EQ(errorText(ENOSPC), "No space left on device"); }
+
+TEST(Strings, WritesEveryDigitOfAWord) {
+  std::array<char, 16> place{};
+  const auto hex = [&place](std::uint64_t word) {
+    EXPECT_EQ(writeHex(place.data(), word), place.data() + place.size());
+    return std::string(place.data(), place.size());
+  };
+  EXPECT_EQ(hex(0), "0000000000000000");
+  EXPECT_EQ(hex(0x0123456789abcdef), "0123456789abcdef");
+  EXPECT_EQ(hex(0xfedcba9876543210), "fedcba9876543210");
+  EXPECT_EQ(hex(~std::uint64_t{0}), "ffffffffffffffff");
+}
 
 }  // namespace
 }  // namespace edgehold

@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "proxy/base/limits.h"
+
 namespace edgehold {
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CountersContract);
@@ -122,6 +124,75 @@ TEST_P(CountersContract, AClockThatStepsBackGivesNoTokens) {
   EXPECT_FALSE(counters->takeTokens(key("a"), kFiveASecond, 1, now - 10ms).is_allowed);
 }
 
+// --- several rates at once ---
+
+// What `takeAll()` says, with one result for each demand.
+struct Taken {
+  std::size_t refused = 0;
+  std::vector<RateResult> results;
+};
+Taken takeAll(Counters& counters, const std::vector<RateDemand>& demands, Instant now) {
+  Taken taken;
+  taken.results.resize(demands.size());
+  taken.refused = counters.takeAll(demands, now, taken.results);
+  return taken;
+}
+
+TEST_P(CountersContract, TakesOfAllBudgetsOrOfNone) {
+  const GcraSpec one{1, 1h};
+  const std::vector<RateDemand> demands = {{key("a"), kFiveASecond}, {key("b"), one}};
+  const Taken first = takeAll(*counters, demands, now);
+  EXPECT_EQ(first.refused, 2u);
+  EXPECT_EQ(first.results[0].remaining, 4u);
+  EXPECT_EQ(first.results[1].remaining, 0u);
+  for (int i = 0; i < 10; ++i) {
+    const Taken again = takeAll(*counters, demands, now);
+    EXPECT_EQ(again.refused, 1u);
+    EXPECT_EQ(again.results[1].retry_after, 1h);
+  }
+  EXPECT_EQ(counters->peekTokens(key("a"), kFiveASecond, 0, now).remaining, 4u);
+}
+
+TEST_P(CountersContract, OfTwoThatRefuseTheFirstIsNamed) {
+  const GcraSpec one{1, 1h};
+  const std::vector<RateDemand> demands = {{key("a"), one}, {key("b"), one}};
+  EXPECT_EQ(takeAll(*counters, demands, now).refused, 2u);
+  EXPECT_EQ(takeAll(*counters, demands, now).refused, 0u);
+}
+
+TEST_P(CountersContract, ABudgetThatBindsNobodyIsOnlyCounted) {
+  const GcraSpec one{1, 1h};
+  const std::vector<RateDemand> demands = {{key("a"), one, false}, {key("b"), kFiveASecond}};
+  EXPECT_EQ(takeAll(*counters, demands, now).refused, 2u);
+  const Taken second = takeAll(*counters, demands, now);
+  EXPECT_EQ(second.refused, 2u);
+  EXPECT_FALSE(second.results[0].is_allowed);
+  EXPECT_EQ(second.results[1].remaining, 3u);
+}
+
+TEST_P(CountersContract, ARefusalCostsWhatOnlyCountsNothing) {
+  const GcraSpec one{1, 1h};
+  EXPECT_TRUE(counters->takeTokens(key("b"), one, 1, now).is_allowed);
+  EXPECT_EQ(takeAll(*counters, {{key("a"), one, false}, {key("b"), one}}, now).refused, 1u);
+  EXPECT_TRUE(counters->peekTokens(key("a"), one, 1, now).is_allowed);
+}
+
+TEST_P(CountersContract, NothingToTakeIsAllowed) {
+  EXPECT_EQ(takeAll(*counters, {}, now).refused, 0u);
+}
+
+// As many keys as there may be: some share a shard, some are new, and each is one budget.
+TEST_P(CountersContract, EachOfTheMostBudgetsIsItsOwn) {
+  std::vector<RateDemand> demands;
+  for (std::size_t i = 0; i < limits::kRateLimitsMax; ++i) {
+    demands.push_back({key(std::to_string(i)), {i + 1, 1h}});
+  }
+  EXPECT_EQ(takeAll(*counters, demands, now).refused, demands.size());
+  for (std::size_t i = 0; i < demands.size(); ++i) {
+    EXPECT_EQ(counters->peekTokens(demands[i].key, demands[i].spec, 0, now).remaining, i) << i;
+  }
+}
+
 // --- claims ---
 
 TEST_P(CountersContract, AClaimIsGivenOnce) {
@@ -234,6 +305,20 @@ TEST_P(CountersContract, TokensAreExactOverThreads) {
     for (int i = 0; i < 600; ++i) taken += counters->takeTokens(key("a"), spec, 1, now).is_allowed;
   });
   EXPECT_EQ(taken, 1000);
+}
+
+// Half of the threads name the budgets in the other order: nobody may wait for ever.
+TEST_P(CountersContract, TokensOfSeveralBudgetsAreExactOverThreads) {
+  const RateDemand wide{key("a"), {2000, 1h}}, tight{key("b"), {1000, 1h}};
+  std::atomic<int> taken = 0, threads = 0;
+  onFourThreads([&] {
+    const bool is_turned = ++threads % 2 == 0;
+    const std::vector<RateDemand> demands = {is_turned ? wide : tight, is_turned ? tight : wide};
+    for (int i = 0; i < 600; ++i) taken += takeAll(*counters, demands, now).refused == 2 ? 1 : 0;
+  });
+  EXPECT_EQ(taken, 1000);
+  EXPECT_FALSE(counters->peekTokens(tight.key, tight.spec, 1, now).is_allowed);
+  EXPECT_EQ(counters->peekTokens(wide.key, wide.spec, 1000, now).remaining, 0u);
 }
 
 TEST_P(CountersContract, OneOfManyThreadsGetsEachClaim) {

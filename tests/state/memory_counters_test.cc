@@ -121,6 +121,31 @@ TEST_F(MemoryCountersTest, ARateWithoutRoomIsDenied) {
   EXPECT_GT(result.retry_after, 0s);
 }
 
+TEST_F(MemoryCountersTest, OfSeveralRatesTheOneWithoutRoomIsNamed) {
+  MemoryCounters counters(SipKey{}, {1024, 2});
+  const GcraSpec ten{10, 1h};
+  EXPECT_TRUE(counters.takeTokens(key(9998), ten, 1, now).is_allowed);
+  claimMany(counters, 4096, 1h);
+  const std::vector<RateDemand> demands = {{key(9999), kOneAnHour, false}, {key(9997), ten}};
+  std::vector<RateResult> results(2);
+  EXPECT_EQ(counters.takeAll(demands, now, results), 1u);
+  EXPECT_FALSE(results[1].is_allowed);
+  EXPECT_GT(results[1].retry_after, 0s);
+}
+
+// Entries move when a table grows for a new one.
+TEST_F(MemoryCountersTest, SeveralRatesAreChargedWhileTheirTableGrows) {
+  MemoryCounters counters(SipKey{}, {1'000'000, 2});
+  const GcraSpec many{100'000, 1h};
+  for (std::uint64_t i = 1; i <= 5000; ++i) {
+    const std::vector<RateDemand> demands = {{key(0), many}, {key(i), kOneAnHour}};
+    std::vector<RateResult> results(2);
+    ASSERT_EQ(counters.takeAll(demands, now, results), 2u) << i;
+    ASSERT_EQ(results[0].remaining, 100'000 - i);
+    ASSERT_FALSE(counters.peekTokens(key(i), kOneAnHour, 1, now).is_allowed) << i;
+  }
+}
+
 TEST_F(MemoryCountersTest, ReusesThePlacesOfExpiredEntries) {
   MemoryCounters counters(SipKey{}, {1'000'000, 2});
   for (int round = 0; round < 100; ++round, now += 1h) {
