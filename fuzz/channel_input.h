@@ -117,6 +117,7 @@ class ChannelInput {
     if (body.empty()) return;  // a sample of the platform's own
     auto sample = channel_->sample({.platform = platform_,
                                     .body = std::string(body),
+                                    .path = "/hook",
                                     .now = fixture_.loop.clock().wallNow(),
                                     .random = fixture_.random});
     if (!sample) return;

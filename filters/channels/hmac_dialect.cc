@@ -95,6 +95,31 @@ class HmacChannel final : public Channel {
     return received;
   }
 
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const HmacKey* const key = firstLive(parts_.keys, wish.now);
+    if (key == nullptr) return fail("no secret has resolved");
+    if (wish.body.empty()) {
+      return fail("what its sender's events look like is not known: give one with --body");
+    }
+    SampleRequest request;
+    request.body = wish.body;
+    std::string time;
+    if (!parts_.timestamp.header.empty()) {
+      const bool in_seconds = parts_.timestamp.unit == TimeUnit::kSeconds;
+      time = std::to_string(in_seconds ? unixSeconds(wish.now) : unixMilliseconds(wish.now));
+      request.headers.emplace_back(parts_.timestamp.header.text(), time);
+    }
+    Exchange exchange;
+    exchange.body.append(request.body);
+    exchange.request.method_token = request.method;
+    exchange.request.target.path = exchange.request.target.text = wish.path;
+    TRY_ASSIGN(const SignedText::Pieces pieces, parts_.signed_text->evaluate(exchange, time));
+    request.headers.emplace_back(parts_.signature.header.text(),
+                                 signatureText(key->sign(pieces.span()).view()));
+    request.headers.emplace_back("Content-Type", "application/json");
+    return request;
+  }
+
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
                                    Random& /*random*/) const override {
     return parts_.success;
@@ -110,6 +135,18 @@ class HmacChannel final : public Channel {
     TRY_ASSIGN(const DigestBytes mac, readSignature(exchange));
     TRY_ASSIGN(const std::string_view time, readTimestampField(exchange));
     return SignedHead{mac, time};
+  }
+
+  std::string signatureText(ByteView mac) const {
+    switch (parts_.signature.encoding) {
+      case Encoding::kHex:
+        return parts_.signature.prefix + hexEncode(mac);
+      case Encoding::kBase64:
+        return parts_.signature.prefix + base64Encode(mac, Base64::kStandard);
+      case Encoding::kBase64Url:
+        break;
+    }
+    return parts_.signature.prefix + base64Encode(mac, Base64::kUrlUnpadded);
   }
 
   Result<DigestBytes> readSignature(const Exchange& exchange) const {

@@ -57,6 +57,11 @@ STEPS = [
          "done",
          statuses=[200] * 5 + [429], reason="rate_limited", reached=5,
          audit=["allowed"] * 5 + ["rate_limited"], needs_channel=True),
+    Step("edgehold can sign as the sender does, with the route's own secret: to try a policy.",
+         "echo '%s' >run/event.json\n"
+         "run/edgehold channel sign hmac -c run/edgehold.yaml --body run/event.json |\n"
+         "  CURL_CA_BUNDLE=run/cert.pem sh" % event("evt-7", "message", "friends", "hello too"),
+         says='"did": "answered"', reached=1, audit=["allowed"], needs_channel=True),
     Step("A message to everybody: it waits for a yes.",
          "run/send -p /broadcast '%s'" % event("evt-4", "broadcast", "staff", "party at six"),
          statuses=[202], says="approval_id", audit=["held"]),

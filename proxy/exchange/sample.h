@@ -17,6 +17,7 @@ namespace edgehold {
 struct SampleWish {
   std::string_view platform;  // the dialect's name
   std::string body;           // what to sign; empty: an event of the platform's kind
+  std::string_view path;      // where it goes
   WallTime now;
   Random& random;
 };

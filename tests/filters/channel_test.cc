@@ -114,6 +114,30 @@ TEST_F(ChannelTest, RefusesOnTheHeadWhatTheHeadTells) {
   }
 }
 
+TEST_F(ChannelTest, SignsSamplesThatItAccepts) {
+  for (const char* more :
+       {R"(signature: {header: X-Signature, prefix: "sha256=", encoding: hex},
+           timestamp: {header: X-Timestamp})",
+        R"(signature: {header: X-Signature, encoding: base64}, signed: "{method}{path}|{body}")",
+        R"(signature: {header: X-Signature, encoding: base64url}, digest: sha512,
+           signed: "{timestamp}|{target}|{body}",
+           timestamp: {header: X-Timestamp, unit: milliseconds})"}) {
+    ExchangeFixture other;
+    other.secrets.secrets["${env:HOOK}"] = {std::string(kSecret)};
+    other.add("channel", R"({dialect: hmac, secrets: "${env:HOOK}", )" + std::string(more) + "}");
+    ASSERT_TRUE(other.mistakes.empty()) << other.mistakes.front();
+    const SampleWish wish{"hmac", "{}", "/hook", other.loop.clock().wallNow(), other.random};
+    const auto sample = other.chain().entries().front().filter->sample(wish);
+    ASSERT_TRUE(sample && *sample) << more;
+    const RequestText request{.headers = (*sample)->headers, .body = (*sample)->body};
+    EXPECT_TRUE(other.send(request)->isAllowed()) << more;
+    const SampleWish elsewhere{"slack", "{}", "/hook", wish.now, other.random};
+    EXPECT_FALSE(other.chain().entries().front().filter->sample(elsewhere));
+    const SampleWish empty{"hmac", "", "/hook", wish.now, other.random};
+    EXPECT_FALSE(*other.chain().entries().front().filter->sample(empty));
+  }
+}
+
 TEST_F(ChannelTest, AcceptsEveryLiveSecret) {
   f.secrets.secrets["${env:HOOK}"] = {"new", std::string(kSecret)};
   f.secrets.secrets["${env:OLD}"] = {"old"};

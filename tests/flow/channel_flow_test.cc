@@ -35,7 +35,7 @@ routes:
   // An event as the platform sends it, signed now.
   std::string event(const std::string& body = R"({"op":0,"id":"e1","t":"C2C_MESSAGE_CREATE"})") {
     const auto policy = station_->snapshot();
-    const SampleWish wish{"qq", body, loop_.clock().wallNow(), random_};
+    const SampleWish wish{"qq", body, "/bot", loop_.clock().wallNow(), random_};
     const auto sample = policy->routes().front()->chain().entries().front().filter->sample(wish);
     std::string text = "POST /bot HTTP/1.1\r\nHost: edge\r\n";
     for (const auto& [name, value] : (*sample)->headers) text += name + ": " + value + "\r\n";

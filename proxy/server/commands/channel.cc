@@ -25,6 +25,7 @@ struct Sample {
 Result<Sample> makeSample(const PolicySnapshot& policy, const Options& options, SampleWish wish) {
   for (const auto& route : policy.routes()) {
     if (!options.route.empty() && route->name() != options.route) continue;
+    wish.path = route->match().path;
     for (const ChainEntry& entry : route->chain().entries()) {
       auto request = entry.filter->sample(wish);
       if (!request) continue;
@@ -116,7 +117,7 @@ ExitCode signSample(const Options& options, const CommandWorld& world) {
   }
   SystemRandom random;
   const auto sample = makeSample(*loaded.snapshot, options,
-                                 {options.platform, *body, world.clock.wallNow(), random});
+                                 {options.platform, *body, {}, world.clock.wallNow(), random});
   if (!sample) {
     world.err << kUsage << printable(sample.error().message) << "\n";
     return sample.error().reason == Reason::kRouteNotFound ? ExitCode::kUsage : ExitCode::kFailure;
