@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// WeChat official accounts and the message push of mini programs, {mode: plain|safe, format:
+// WeChat official accounts and the message push of mini programs, {encryption: plain|safe, format:
 // xml|json}. In safe mode everything is encrypted and only `msg_signature` counts; `signature`,
 // which comes too, does not cover the body. In plain mode that is all there is, so that one
 // signature is good for one body. The mixed mode of the platform sends each message both ways and
@@ -143,10 +143,10 @@ std::unique_ptr<const Channel> make(ConfigReader& config, const FilterBuild& bui
   const auto format = config.choice<MessageFormat>(
       "format", MessageFormat::kAny,
       {{"any", MessageFormat::kAny}, {"xml", MessageFormat::kXml}, {"json", MessageFormat::kJson}});
-  const std::string mode = config.text("mode");
+  const std::string mode = config.text("encryption");
   if (mode == "plain") return std::make_unique<PlainWechat>(config, build, format);
   if (mode != "safe") {
-    config.reject("mode",
+    config.reject("encryption",
                   "needs `safe` or `plain`; the platform's mixed mode is not taken, as "
                   "what it sends beside the encrypted text is not signed");
   }
