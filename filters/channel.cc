@@ -92,7 +92,8 @@ class ChannelFilter final : public Filter {
   std::optional<Verdict> refuseGuesser(const Exchange& exchange, Services& services) const;
   void charge(const Exchange& exchange, Services& services) const;
   std::optional<Verdict> refuseStale(const Verified& verified, Services& services) const;
-  std::optional<Verdict> refuseEvent(const ChannelEvent& event) const;
+  std::optional<Verdict> refuseEvent(const ChannelEvent& event, Services& services) const;
+  bool isForgotten(const ChannelEvent& event, Services& services) const;
   std::optional<Verdict> refuseReuse(const Received& received, const Exchange& exchange,
                                      Services& services) const;
   Verdict accept(const Received& received, const Verified& verified, Exchange& exchange,
@@ -132,8 +133,22 @@ std::optional<Verdict> ChannelFilter::refuseStale(const Verified& verified,
       .byRule(age_ms > 0 ? "past" : "future");
 }
 
+// Where no time is signed that a window could judge, but events tell their own: what is older than
+// its id is remembered for is no retry, and could be sent again and again.
+bool ChannelFilter::isForgotten(const ChannelEvent& event, Services& services) const {
+  if (terms_.window != 0ns || !restrictsMethods() || !event.timestamp_ms) return false;
+  const std::chrono::milliseconds age(unixMilliseconds(services.loop.clock().wallNow()) -
+                                      *event.timestamp_ms);
+  return age > channel_->traits().retry_horizon;
+}
+
 // Facts are told to the upstream in fields, so they must be able to stand there.
-std::optional<Verdict> ChannelFilter::refuseEvent(const ChannelEvent& event) const {
+std::optional<Verdict> ChannelFilter::refuseEvent(const ChannelEvent& event,
+                                                  Services& services) const {
+  if (isForgotten(event, services)) {
+    return channel_->refuse({Reason::kTimestampOutsideWindow, "an event of long ago"})
+        .byRule("past");
+  }
   for (const std::string_view fact : {event.type, event.id, event.group, event.sender}) {
     if (isFieldValue(fact)) continue;
     return channel_->refuse({Reason::kMalformedRequest, "a control byte in a fact"});
@@ -168,9 +183,9 @@ Verdict ChannelFilter::accept(const Received& received, const Verified& verified
   if (received.more.size() >= limits::kBatchEventsMax) {
     return channel_->refuse({Reason::kPayloadTooLarge, "too many events in one request"});
   }
-  if (auto refusal = refuseEvent(received.event)) return *std::move(refusal);
+  if (auto refusal = refuseEvent(received.event, services)) return *std::move(refusal);
   for (const ChannelEvent& event : received.more) {
-    if (auto refusal = refuseEvent(event)) return *std::move(refusal);
+    if (auto refusal = refuseEvent(event, services)) return *std::move(refusal);
   }
   if (auto refusal = refuseReuse(received, exchange, services)) return *std::move(refusal);
   Facts& facts = exchange.facts;
@@ -216,7 +231,8 @@ KnownEvents readKnownEvents(ConfigReader& config, std::string_view documented) {
     documented.remove_prefix(end == std::string_view::npos ? documented.size() : end + 1);
   }
   const bool passes_all =
-      config.choice<bool>("unknown_events", known.empty(), {{"refuse", false}, {"pass", true}});
+      config.choice<bool>("unknown_events", known.empty() && !config.has("known_events"),
+                          {{"refuse", false}, {"pass", true}});
   for (std::string& type : config.texts("known_events")) known.insert(std::move(type));
   if (passes_all) known.clear();
   return known;

@@ -30,7 +30,9 @@ class ChannelInput {
     fixture_.secrets.secrets["${env:SECRET}"] = {std::string(secret)};
     fixture_.secrets.secrets["${env:TOKEN}"] = {"fuzztoken"};
     fixture_.secrets.secrets["${env:AES_KEY}"] = {"ZnV6emZ1enpmdXp6ZnV6emZ1enpmdXp6ZnV6emZ1eno"};
-    fixture_.files.files["/jwks.json"] = R"({"keys":[]})";
+    fixture_.files.files["/jwks.json"] = R"({"keys":[{"kty":"EC","crv":"P-256","kid":"k1",
+        "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]})";
     makeChannel(config);
     fixture_.add("channel", config);
     CHECK(fixture_.mistakes.empty()) << fixture_.mistakes.front();

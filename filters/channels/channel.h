@@ -126,11 +126,21 @@ std::span<const ChannelDialect> channelDialects();
 // Each is defined in the file of its platform.
 ChannelDialect dingtalkEventDialect();
 ChannelDialect dingtalkRobotDialect();
+ChannelDialect discordDialect();
 ChannelDialect feishuDialect();
+ChannelDialect githubDialect();
 ChannelDialect hmacDialect();
+ChannelDialect lineDialect();
 ChannelDialect qqDialect();
+ChannelDialect slackDialect();
+ChannelDialect standardWebhooksDialect();
+ChannelDialect stripeDialect();
+ChannelDialect teamsDialect();
+ChannelDialect teamsOutgoingDialect();
+ChannelDialect telegramDialect();
 ChannelDialect wechatDialect();
 ChannelDialect wecomBotDialect();
 ChannelDialect wecomDialect();
+ChannelDialect whatsappDialect();
 
 }  // namespace edgehold

@@ -4,6 +4,7 @@
 #include "filters/channels/credentials.h"
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "proxy/base/limits.h"
@@ -23,15 +24,37 @@ void add(ConfigReader& config, std::string_view key, const FilterBuild& build,
   }
 }
 
-void addDated(ConfigReader& config, const ConfigNode& node, std::string_view key,
-              const FilterBuild& build, std::vector<DatedSecret>& secrets) {
-  ConfigReader one(node, config.path() + "." + std::string(key), config.errors());
-  const std::string reference = one.requiredText("secret");
+ConfigReader readerOf(ConfigReader& config, const ConfigNode& node, std::string_view key) {
+  return {node, config.path() + "." + std::string(key), config.errors()};
+}
+
+Validity readValidity(ConfigReader& one) {
   const Validity validity{readInstant(one, "from", WallTime::min()),
                           readInstant(one, "until", WallTime::max())};
   if (validity.from >= validity.until) one.reject("until", "is not after `from`");
+  return validity;
+}
+
+void addDated(ConfigReader& config, const ConfigNode& node, std::string_view key,
+              const FilterBuild& build, std::vector<DatedSecret>& secrets) {
+  ConfigReader one = readerOf(config, node, key);
+  const std::string reference = one.requiredText("secret");
+  const Validity validity = readValidity(one);
   if (!reference.empty()) add(one, "secret", build, reference, validity, secrets);
   one.finish();
+}
+
+// The one thing there is, or the things in the list that there is. Empty when there is none.
+std::span<const ConfigNode> itemsOf(ConfigReader& config, std::string_view key,
+                                    std::string_view how_to) {
+  const ConfigNode* const node = config.find(key);
+  const bool is_list = node != nullptr && node->kind == ConfigNode::Kind::kList;
+  if (node == nullptr || node->kind == ConfigNode::Kind::kNull ||
+      (is_list && node->items.empty())) {
+    config.reject(key, how_to);
+    return {};
+  }
+  return is_list ? std::span(node->items) : std::span(node, 1);
 }
 
 }  // namespace
@@ -47,14 +70,7 @@ WallTime readInstant(ConfigReader& config, std::string_view key, WallTime otherw
 std::vector<DatedSecret> readSecrets(ConfigReader& config, std::string_view key,
                                      const FilterBuild& build) {
   std::vector<DatedSecret> secrets;
-  const ConfigNode* const node = config.find(key);
-  if (node == nullptr || node->kind == ConfigNode::Kind::kNull) {
-    config.reject(key, kHowTo);
-    return secrets;
-  }
-  const bool is_list = node->kind == ConfigNode::Kind::kList;
-  if (is_list && node->items.empty()) config.reject(key, kHowTo);
-  for (const ConfigNode& item : is_list ? std::span(node->items) : std::span(node, 1)) {
+  for (const ConfigNode& item : itemsOf(config, key, kHowTo)) {
     if (item.kind == ConfigNode::Kind::kScalar) {
       add(config, key, build, item.scalar, {}, secrets);
     } else if (item.kind == ConfigNode::Kind::kMap) {
@@ -66,6 +82,26 @@ std::vector<DatedSecret> readSecrets(ConfigReader& config, std::string_view key,
   if (secrets.size() > limits::kSecretsMax) config.reject(key, "more than 16 live secrets");
   static_assert(limits::kSecretsMax == 16, "the message above says so");
   return secrets;
+}
+
+std::vector<Credential<std::string>> readPublicTexts(ConfigReader& config, std::string_view key) {
+  constexpr std::string_view kHow = "needs a public key, as the platform shows it";
+  std::vector<Credential<std::string>> texts;
+  for (const ConfigNode& item : itemsOf(config, key, kHow)) {
+    if (item.kind == ConfigNode::Kind::kScalar) {
+      texts.push_back({item.scalar, {}});
+    } else if (item.kind == ConfigNode::Kind::kMap) {
+      ConfigReader one = readerOf(config, item, key);
+      std::string text = one.requiredText("key");
+      const Validity validity = readValidity(one);
+      if (!text.empty()) texts.push_back({std::move(text), validity});
+      one.finish();
+    } else {
+      config.reject(key, kHow);
+    }
+  }
+  if (texts.size() > limits::kSecretsMax) config.reject(key, "more than 16 keys");
+  return texts;
 }
 
 }  // namespace edgehold

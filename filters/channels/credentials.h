@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +41,10 @@ using DatedSecret = Credential<std::shared_ptr<const SecretString>>;
 std::vector<DatedSecret> readSecrets(ConfigReader& config, std::string_view key,
                                      const FilterBuild& build);
 
+// Public keys under `key`, in the same forms, as they are written: they are no secrets. In a map
+// the key is `key`. None at all is a mistake.
+std::vector<Credential<std::string>> readPublicTexts(ConfigReader& config, std::string_view key);
+
 // A time such as 2026-12-01T00:00:00Z.
 WallTime readInstant(ConfigReader& config, std::string_view key, WallTime otherwise);
 
@@ -50,6 +55,21 @@ Credentials<Key> readKeys(ConfigReader& config, std::string_view key, const Filt
   Credentials<Key> keys;
   for (const DatedSecret& dated : readSecrets(config, key, build)) {
     if (auto made = make(dated.key->reveal())) {
+      keys.push_back({*std::move(made), dated.validity});
+    } else {
+      config.reject(key, what);
+    }
+  }
+  return keys;
+}
+
+// The same of public keys.
+template <class Key, class Make>
+Credentials<Key> readPublicKeys(ConfigReader& config, std::string_view key, std::string_view what,
+                                Make make) {
+  Credentials<Key> keys;
+  for (const Credential<std::string>& dated : readPublicTexts(config, key)) {
+    if (auto made = make(dated.key)) {
       keys.push_back({*std::move(made), dated.validity});
     } else {
       config.reject(key, what);

@@ -9,8 +9,15 @@ namespace edgehold {
 
 std::span<const ChannelDialect> channelDialects() {
   static const std::array kDialects = {
-      dingtalkEventDialect(), dingtalkRobotDialect(), feishuDialect(), hmacDialect(), qqDialect(),
-      wechatDialect(),        wecomBotDialect(),      wecomDialect(),
+      dingtalkEventDialect(), dingtalkRobotDialect(),
+      discordDialect(),       feishuDialect(),
+      githubDialect(),        hmacDialect(),
+      lineDialect(),          qqDialect(),
+      slackDialect(),         standardWebhooksDialect(),
+      stripeDialect(),        teamsDialect(),
+      teamsOutgoingDialect(), telegramDialect(),
+      wechatDialect(),        wecomBotDialect(),
+      wecomDialect(),         whatsappDialect(),
   };
   return kDialects;
 }

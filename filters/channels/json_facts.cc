@@ -63,6 +63,13 @@ std::string_view JsonFacts::id(JsonPath path) const {
   return exchange_.arena.copy(found);
 }
 
+Result<JsonFacts> objectFacts(Exchange& exchange, Services& services) {
+  const auto& document = exchange.json(services.json);
+  if (!document) return fail(document.error());
+  if (document->root().kind() == JsonKind::kObject) return JsonFacts(document->root(), exchange);
+  return fail(Reason::kMalformedRequest, "the body is no JSON object");
+}
+
 std::string_view hashFact(Exchange& exchange, ByteView bytes) {
   return exchange.arena.copy(hexEncode(digestOf(DigestKind::kSha256, bytes).view()));
 }

@@ -9,6 +9,7 @@
 
 #include "proxy/base/json.h"
 #include "proxy/exchange/exchange.h"
+#include "proxy/exchange/services.h"
 
 namespace edgehold {
 
@@ -43,6 +44,10 @@ class JsonFacts {
   JsonValue root_;
   Exchange& exchange_;
 };
+
+// What was verified, as one JSON object: nothing else is an event. Errors: kJsonInvalid,
+// kMalformedRequest.
+Result<JsonFacts> objectFacts(Exchange& exchange, Services& services);
 
 // Lower-case hexadecimal SHA-256 of `bytes`, in the exchange: the id of an event that has none.
 std::string_view hashFact(Exchange& exchange, ByteView bytes);

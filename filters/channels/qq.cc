@@ -10,7 +10,7 @@
 
 #include "filters/channels/channel.h"
 #include "filters/channels/credentials.h"
-#include "filters/channels/head_fields.h"
+#include "filters/channels/ed25519_head.h"
 #include "filters/channels/json_facts.h"
 #include "filters/channels/known_events.h"
 #include "filters/channels/replies.h"
@@ -22,10 +22,6 @@ namespace edgehold {
 namespace {
 
 using namespace std::chrono_literals;
-using Signature = std::array<char, kEd25519SignatureBytes>;
-
-const FieldName kSignatureField("X-Signature-Ed25519");
-const FieldName kTimestampField("X-Signature-Timestamp");
 
 // Undocumented by the platform: 300 s either way, and a push may come twice within its deadline.
 const ChannelTraits kTraits = {
@@ -69,19 +65,19 @@ class QqChannel final : public Channel {
   Result<void> checkHead(const Exchange& exchange) const override {
     TRY(requireLive(keys_, exchange.started_wall));
     if (isSetUp(exchange)) return {};
-    TRY(readHead(exchange));
+    TRY(Ed25519Head::read(exchange));
     return {};
   }
 
   Result<Verified> verify(Exchange& exchange, Services& services) const override {
     if (isSetUp(exchange)) return verifySetUp(exchange, services);
-    TRY_ASSIGN(const Head head, readHead(exchange));
+    TRY_ASSIGN(const Ed25519Head head, Ed25519Head::read(exchange));
     const ByteView body = exchange.body.view();
     const std::array<ByteView, 2> pieces = {head.time, body};
-    if (const auto key = fitting(exchange, pieces, head.signature)) {
+    if (const auto key = head.fitting(keys_, exchange, pieces)) {
       return Verified{body, parseTimestamp(head.time, TimeUnit::kSeconds), *key};
     }
-    return verifyValidation(exchange, services, head.signature);
+    return verifyValidation(exchange, services, head);
   }
 
   Result<Received> read(Exchange& exchange, const Verified& verified,
@@ -127,35 +123,10 @@ class QqChannel final : public Channel {
   }
 
  private:
-  struct Head {
-    std::string_view time;
-    Signature signature;
-  };
-  Result<Head> readHead(const Exchange& exchange) const {
-    Head head;
-    TRY_ASSIGN(const std::string_view text, signatureField(exchange, kSignatureField));
-    if (!decodeHexInto(text, head.signature)) {
-      return fail(Reason::kSignatureInvalid, "the signature is not 128 hexadecimal digits");
-    }
-    TRY_ASSIGN(head.time, singleField(exchange, kTimestampField, Reason::kTimestampMissing,
-                                      Reason::kTimestampMissing));
-    if (!isEpochTime(head.time, 10)) {
-      return fail(Reason::kTimestampMissing, "the timestamp is not 10 digits");
-    }
-    return head;
-  }
-
-  std::optional<std::size_t> fitting(const Exchange& exchange, std::span<const ByteView> pieces,
-                                     const Signature& signature) const {
-    return fittingKey(keys_, exchange.started_wall, [&](const Ed25519Key& key) {
-      return key.verify(pieces, {signature.data(), signature.size()});
-    });
-  }
-
   // Unsigned, while an operator says that the bot's address is being set up. No event passes so.
   bool isSetUp(const Exchange& exchange) const {
     return exchange.started_wall < setup_until_ &&
-           kSignatureField.find(exchange.request.headers).count == 0;
+           Ed25519Head::signatureName().find(exchange.request.headers).count == 0;
   }
   Result<Verified> verifySetUp(Exchange& exchange, Services& services) const {
     TRY(validationOf(exchange, services));
@@ -166,11 +137,11 @@ class QqChannel final : public Channel {
 
   // Some are sent with the very signature that they ask for (bot-docs issue 245).
   Result<Verified> verifyValidation(Exchange& exchange, Services& services,
-                                    const Signature& signature) const {
+                                    const Ed25519Head& head) const {
     const auto challenge = validationOf(exchange, services);
     if (!challenge) return fail(Reason::kSignatureInvalid);
     const std::array<ByteView, 2> pieces = {challenge->time, challenge->token};
-    const auto key = fitting(exchange, pieces, signature);
+    const auto key = head.fitting(keys_, exchange, pieces);
     if (!key) return fail(Reason::kSignatureInvalid);
     return Verified{exchange.body.view(), challenge->signed_at_ms, *key};
   }

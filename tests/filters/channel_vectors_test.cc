@@ -3,6 +3,7 @@
 // configures them: published samples, generated ones, and attacks. EDGEHOLD_VECTORS names one more
 // file of the same form.
 // Thread: main only.
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -159,12 +160,31 @@ void expectReply(const Json::Value& expected, const Reply& reply) {
   if (expected.isMember("body")) {
     EXPECT_EQ(reply.body, expected["body"].asString());
   }
+  if (expected.isMember("body_any_of")) {
+    const Json::Value& any = expected["body_any_of"];
+    EXPECT_TRUE(std::find(any.begin(), any.end(), Json::Value(reply.body)) != any.end())
+        << reply.body;
+  }
   if (expected.isMember("json")) {
     const auto sent = parseJsonTree(reply.body);
     ASSERT_TRUE(sent) << reply.body;
     EXPECT_EQ(*sent, expected["json"]);
     EXPECT_EQ(reply.content_type, "application/json");
   }
+}
+
+// Every event of a batch is known by its id; the first one is the request's own.
+void expectBatch(const Json::Value& vector, const Facts& facts) {
+  const Json::Value& events = vector["events"];
+  if (events.size() == 0) return;
+  std::vector<std::string> ids(facts.batch_ids.begin(), facts.batch_ids.end());
+  ids.insert(ids.begin(), std::string(facts.event_id));
+  std::vector<std::string> expected;
+  for (const Json::Value& event : events) expected.push_back(textMember(event, "event_id"));
+  EXPECT_EQ(ids, expected);
+  expectFact(events[0], "event_type", facts.event_type);
+  expectFact(events[0], "group_id", facts.group);
+  expectFact(events[0], "sender_id", facts.sender);
 }
 
 void expectAccepted(const Json::Value& vector, const Passage& passage) {
@@ -181,6 +201,7 @@ void expectAccepted(const Json::Value& vector, const Passage& passage) {
   expectFact(vector, "event_id", facts.event_id);
   expectFact(vector, "group_id", facts.group);
   expectFact(vector, "sender_id", facts.sender);
+  expectBatch(vector, facts);
   if (vector.isMember("decrypted")) expectFact(vector, "decrypted", passage.exchange.content);
 }
 

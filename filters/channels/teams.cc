@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bots of Teams and of the Bot Framework's other channels (MicrosoftDocs/bot-docs, "authenticate
+// requests from the Bot Connector"): a token of the connector, about the sender and nothing of the
+// body. So a key must speak for the body's channel, the token must name the body's service, and an
+// activity's id counts with its first body only. The document wants 403 for what fails.
+// Thread: any (immutable).
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "filters/channels/channel.h"
+#include "filters/channels/head_fields.h"
+#include "filters/channels/replies.h"
+#include "filters/channels/teams_activity.h"
+#include "proxy/base/limits.h"
+#include "proxy/crypto/jwks.h"
+#include "proxy/crypto/jws.h"
+#include "proxy/crypto/jwt_claims.h"
+
+namespace edgehold {
+namespace {
+
+using namespace std::chrono_literals;
+
+const FieldName kAuthorization("Authorization");
+constexpr std::string_view kScheme = "Bearer ";
+constexpr std::string_view kIssuer = "https://api.botframework.com";
+constexpr auto kLeeway = 300s;
+
+// Longer than a token lives, which is an hour and its leeway.
+const ChannelTraits kTraits = {.retry_horizon = 2h, .known_events = known_events::kTeams};
+
+// Whom tokens are for, who issues them, with which keys.
+struct Connector {
+  std::string app_id, issuer;
+  Jwks keys;
+};
+
+class TeamsChannel final : public Channel {
+ public:
+  explicit TeamsChannel(Connector connector) : connector_(std::move(connector)) {}
+
+  const ChannelTraits& traits() const override { return kTraits; }
+
+  Result<void> checkHead(const Exchange& exchange) const override {
+    TRY(readToken(exchange));
+    return {};
+  }
+
+  Result<Verified> verify(Exchange& exchange, Services& services) const override {
+    TRY_ASSIGN(const std::string_view token, readToken(exchange));
+    TRY_ASSIGN(const Jws jws, readJws(token, services.json));
+    if (jws.algorithm != JwsAlgorithm::kRs256) {
+      return fail(Reason::kSignatureInvalid, "the connector signs by RS256 only");
+    }
+    TRY_ASSIGN(const Jwk* const key, connector_.keys.verify(jws));
+    const auto claims = services.json.parse(jws.payload);
+    if (!claims) return fail(Reason::kSignatureInvalid, "the token's payload is no JSON");
+    TRY(checkClaims(claims->root(), exchange.started_wall));
+    TRY(checkBody(claims->root(), *key, exchange, services));
+    return Verified{exchange.body.view(), {}, 0};
+  }
+
+  Result<Received> read(Exchange& exchange, const Verified& /*verified*/,
+                        Services& services) const override {
+    TRY_ASSIGN(const JsonFacts body, objectFacts(exchange, services));
+    Received received;
+    received.event = activityEvent(body);
+    received.digest = received.event.group;  // ids are of one conversation
+    if (received.event.id.empty()) return fail(Reason::kEventMissing, "no `id`");
+    received.credential = exchange.arena.join({received.event.id, "\n", received.event.group});
+    return received;
+  }
+
+  Verdict refuse(Error error) const override {
+    const Reason reason = error.reason;
+    Verdict verdict = Verdict::deny(reason, std::move(error.message));
+    if (reasonRow(reason).status == 401) verdict.mutableReply().status = 403;
+    return verdict;
+  }
+  std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
+                                   Random& /*random*/) const override {
+    return emptyReply();
+  }
+
+ private:
+  static Result<std::string_view> readToken(const Exchange& exchange) {
+    TRY_ASSIGN(const std::string_view text, signatureField(exchange, kAuthorization));
+    if (equalsIgnoreCase(text.substr(0, kScheme.size()), kScheme)) {
+      return text.substr(kScheme.size());
+    }
+    return fail(Reason::kSignatureInvalid, "`Authorization` is of another scheme");
+  }
+
+  Result<void> checkClaims(JsonValue claims, WallTime now) const {
+    if (!isJwtClaim(claims, "iss", connector_.issuer)) {
+      return fail(Reason::kSignatureInvalid, "the token is of another issuer");
+    }
+    if (!isJwtFor(claims, connector_.app_id)) {
+      return fail(Reason::kSignatureInvalid, "the token is for another bot");
+    }
+    return checkJwtTimes(claims, now, kLeeway);
+  }
+
+  static Result<void> checkBody(JsonValue claims, const Jwk& key, Exchange& exchange,
+                                Services& services) {
+    TRY_ASSIGN(const JsonFacts body, objectFacts(exchange, services));
+    const std::string_view service = body.string({"serviceUrl"}).value_or("");
+    if (service.empty() || !isJwtClaim(claims, "serviceurl", service)) {
+      return fail(Reason::kSignatureInvalid, "the token is of another service than the body");
+    }
+    const std::string_view channel = body.string({"channelId"}).value_or("");
+    const auto& endorsed = key.endorsements;
+    if (std::find(endorsed.begin(), endorsed.end(), channel) != endorsed.end()) return {};
+    return fail(Reason::kSignatureInvalid, "the token's key does not speak for the channel");
+  }
+
+  const Connector connector_;
+};
+
+std::unique_ptr<const Channel> make(ConfigReader& config, const FilterBuild& build) {
+  Connector connector;
+  connector.app_id = config.requiredText("app_id");
+  connector.issuer = config.text("issuer", kIssuer);
+  const std::string file = config.requiredText("jwks_file");
+  if (file.empty()) return nullptr;
+  const auto text = build.files.read(file, limits::kJwksBytesMax);
+  if (!text) {
+    config.reject("jwks_file", text.error().message);
+    return nullptr;
+  }
+  Result<Jwks> keys = Jwks::parse(*text);
+  if (!keys) {
+    config.reject("jwks_file", keys.error().message);
+    return nullptr;
+  }
+  connector.keys = *std::move(keys);
+  return std::make_unique<TeamsChannel>(std::move(connector));
+}
+
+}  // namespace
+
+ChannelDialect teamsDialect() { return {"teams", make}; }
+
+}  // namespace edgehold

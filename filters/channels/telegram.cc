@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Telegram bots (core.telegram.org/bots/api, setWebhook): a token that never changes stands in a
+// field, and nothing is signed. Whoever learned it could send anything for ever, so an update's id
+// counts with its first body only, and nothing of the token is kept but its digest.
+// Thread: any (immutable).
+#include <string>
+#include <utility>
+
+#include "filters/channels/channel.h"
+#include "filters/channels/head_fields.h"
+#include "filters/channels/json_facts.h"
+#include "filters/channels/known_events.h"
+#include "filters/channels/replies.h"
+#include "filters/channels/static_token.h"
+
+namespace edgehold {
+namespace {
+
+using namespace std::chrono_literals;
+
+const FieldName kToken("X-Telegram-Bot-Api-Secret-Token");
+constexpr std::string_view kUpdateId = "update_id";
+
+// Updates are kept for a day at most until they are taken.
+const ChannelTraits kTraits = {.retry_horizon = 24h, .known_events = known_events::kTelegram};
+
+bool isToken(std::string_view text) { return isPlainWord(text, 256, "_-"); }
+
+class TelegramChannel final : public Channel {
+ public:
+  explicit TelegramChannel(StaticTokens tokens) : tokens_(std::move(tokens)) {}
+
+  const ChannelTraits& traits() const override { return kTraits; }
+
+  Result<void> checkHead(const Exchange& exchange) const override {
+    TRY(requireLive(tokens_, exchange.started_wall));
+    TRY(readToken(exchange));
+    return {};
+  }
+
+  Result<Verified> verify(Exchange& exchange, Services& /*services*/) const override {
+    TRY_ASSIGN(const std::string_view given, readToken(exchange));
+    const auto token = fittingToken(tokens_, exchange.started_wall, given);
+    if (!token) return fail(Reason::kSignatureInvalid);
+    return Verified{exchange.body.view(), {}, *token};
+  }
+
+  Result<Received> read(Exchange& exchange, const Verified& /*verified*/,
+                        Services& services) const override {
+    TRY_ASSIGN(const JsonFacts body, objectFacts(exchange, services));
+    const auto update = body.number({kUpdateId});
+    if (!update || *update < 0) return fail(Reason::kEventMissing, "no `update_id`");
+    TRY_ASSIGN(const std::string_view type, kindOf(body.root(), exchange));
+    Received received;
+    ChannelEvent& event = received.event;
+    event.type = type;
+    event.id = body.id({kUpdateId});
+    received.credential = event.id;
+    event.group = groupOf(body, type);
+    event.sender = body.firstFact({{type, "from", "id"},
+                                   {type, "user", "id"},
+                                   {type, "sender_chat", "id"},
+                                   {type, "actor_chat", "id"}});
+    event.timestamp_ms = body.time({type, "edit_date"});
+    if (!event.timestamp_ms) event.timestamp_ms = body.time({type, "date"});
+    return received;
+  }
+
+  std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
+                                   Random& /*random*/) const override {
+    return emptyReply();
+  }
+
+ private:
+  static Result<std::string_view> readToken(const Exchange& exchange) {
+    TRY_ASSIGN(const std::string_view token, signatureField(exchange, kToken));
+    if (isToken(token)) return token;
+    return fail(Reason::kSignatureInvalid, "the token has not the form of one");
+  }
+
+  // An update is its id and one member more, which names what happened.
+  static Result<std::string_view> kindOf(JsonValue root, Exchange& exchange) {
+    std::string_view kind;
+    for (const JsonMember& member : root.members()) {
+      if (member.key == kUpdateId) continue;
+      if (!kind.empty()) return fail(Reason::kMalformedRequest, "an update of two kinds");
+      kind = member.key;
+    }
+    if (kind.empty()) return fail(Reason::kEventMissing, "an update of no kind");
+    return exchange.keepFact(kind);
+  }
+
+  static std::string_view groupOf(const JsonFacts& body, std::string_view type) {
+    const bool has_chat = body.has({type, "chat"});
+    const auto kind = has_chat ? body.string({type, "chat", "type"})
+                               : body.string({type, "message", "chat", "type"});
+    if (kind == "private") return {};
+    return has_chat ? body.fact({type, "chat", "id"}) : body.fact({type, "message", "chat", "id"});
+  }
+
+  const StaticTokens tokens_;
+};
+
+std::unique_ptr<const Channel> make(ConfigReader& config, const FilterBuild& build) {
+  return std::make_unique<TelegramChannel>(
+      readTokens(config, "secrets", build, "is no token: 1 to 256 of A-Z a-z 0-9 _ -", isToken));
+}
+
+}  // namespace
+
+ChannelDialect telegramDialect() { return {"telegram", make}; }
+
+}  // namespace edgehold
