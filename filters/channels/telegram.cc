@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Telegram bots (core.telegram.org/bots/api, setWebhook): a token that never changes stands in a
 // field, and nothing is signed. Whoever learned it could send anything for ever, so an update's id
-// counts with its first body only, and nothing of the token is kept but its digest.
+// counts with its first body only.
 // Thread: any (immutable).
 #include <string>
 #include <utility>
@@ -64,6 +64,22 @@ class TelegramChannel final : public Channel {
     event.timestamp_ms = body.time({type, "edit_date"});
     if (!event.timestamp_ms) event.timestamp_ms = body.time({type, "date"});
     return received;
+  }
+
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const StaticToken* const token = firstLive(tokens_, wish.now);
+    if (token == nullptr) return fail("no secret has resolved");
+    SampleRequest request;
+    request.body = wish.body;
+    if (request.body.empty()) {
+      request.body = R"({"update_id":)" + std::to_string(wish.random.next() >> 33) +
+                     R"(,"message":{"message_id":1,"date":)" +
+                     std::to_string(unixSeconds(wish.now)) +
+                     R"(,"from":{"id":1},"chat":{"id":1,"type":"private"},"text":"hello"}})";
+    }
+    request.headers = {{"Content-Type", "application/json"},
+                       {kToken.text(), std::string(token->text->reveal())}};
+    return request;
   }
 
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every example of conf/channels through the real binary: what `edgehold channel sign` makes passes
 once, arrives as it was, and is refused with one byte changed."""
+import base64
 import http.client
 import json
 import re
 import ssl
+import subprocess
+import tempfile
+import time
 import urllib.parse
+from pathlib import Path
 
 from harness import ROOT, Case, certificates
 
@@ -13,22 +18,28 @@ EXAMPLES = ROOT / "conf/channels"
 
 # Secrets that have a form of their own; others may be any text.
 SECRETS = {
+    "STANDARD_WEBHOOKS_SECRET": "whsec_DhxnZIRDF7baseRpdjM1rvBIlhAcL6F0",
+    "TEAMS_OUTGOING_TOKEN": "0sZHIHhdnavc9K53W021/RxS3rBfpdGUQ5i4FaeFM7o=",
 }
 # Only the platform has the key that signs for it.
-UNSIGNABLE = set()
+UNSIGNABLE = {"discord", "teams"}
 
 
 class ChannelCase(Case):
-    def example(self, name, upstream):
-        """The example as it stands, but for its address and its upstream's."""
+    def example(self, name, upstream, changes=(), files=None):
+        """The example as it stands, but for its address, its upstream's, and `changes` of text."""
         text = (EXAMPLES / (name + ".yaml")).read_text()
+        for old, new in changes:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
         text = text.replace('"0.0.0.0:8443"', '"127.0.0.1:0"')
         text = text.replace("http://127.0.0.1:18789", upstream.url)
         self.assertIn(upstream.url, text)
         certificate, key = certificates().leaf("agent.example")
         names = re.findall(r"\$\{env:(\w+)\}", text)
         return self.edgehold(
-            text, files={"tls/cert.pem": certificate.read_text(), "tls/key.pem": key.read_text()},
+            text, files={"tls/cert.pem": certificate.read_text(), "tls/key.pem": key.read_text(),
+                         **(files or {})},
             environment={n: SECRETS.get(n, "e2e-secret-of-" + n.lower()) for n in names})
 
     def sign(self, proxy, name, body=None):
@@ -39,6 +50,10 @@ class ChannelCase(Case):
 
     def send(self, proxy, request, body=None):
         """(status, body) of the answer to a signed request, or to one with another body."""
+        answer = self.ask(proxy, request, body)
+        return answer.status, answer.content
+
+    def ask(self, proxy, request, body=None):
         context = ssl.create_default_context(cafile=str(certificates().ca))
         context.check_hostname = False
         url = urllib.parse.urlsplit(request["url"])
@@ -52,7 +67,22 @@ class ChannelCase(Case):
         connection.putheader("Content-Length", str(len(octets)))
         connection.endheaders(octets)
         answer = connection.getresponse()
-        return answer.status, answer.read()
+        answer.content = answer.read()
+        return answer
+
+    def request(self, proxy, path, headers, body, method="POST"):
+        """As sign() gives one, for keys that only the platform has."""
+        url = "https://127.0.0.1:%d%s" % (proxy.port, path)
+        return {"method": method, "url": url, "headers": headers, "body": body}
+
+    def openssl(self, *arguments):
+        return subprocess.run(["openssl", *arguments], check=True, timeout=20,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+    def folder(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return Path(folder.name)
 
 
 class Channels(ChannelCase):
@@ -110,3 +140,157 @@ class Qq(ChannelCase):
         status, answer = self.send(proxy, self.sign(proxy, "qq", body))
         self.assertEqual(status, 400)
         self.assertNotIn(b"signature", answer)
+
+
+class Slack(ChannelCase):
+    def test_its_challenge_is_answered_here(self):
+        upstream = self.upstream()
+        proxy = self.example("slack", upstream)
+        request = self.sign(proxy, "slack", '{"type":"url_verification","challenge":"abc"}')
+        self.assertEqual(self.send(proxy, request), (200, b"abc"))
+        forged = self.send(proxy, request, b'{"type":"url_verification","challenge":"abd"}')
+        self.assertEqual(forged[0], 401)
+        self.assertEqual(upstream.requests, [])
+
+    def test_a_slash_command_arrives_as_it_was_sent(self):
+        upstream = self.upstream()
+        proxy = self.example("slack", upstream)
+        body = "command=%2Fask&text=a+b&trigger_id=1.2&channel_id=C1&user_id=U1"
+        self.assertEqual(self.send(proxy, self.sign(proxy, "slack", body))[0], 200)
+        received = upstream.wait_for_requests(1)[0]
+        self.assertEqual(received.body, body.encode())
+        self.assertEqual(received.get("x-edgehold-event-type"), "slash_command")
+        self.assertEqual(received.get("x-edgehold-group"), "C1")
+        self.assertEqual(received.get("x-edgehold-sender"), "U1")
+
+
+class Line(ChannelCase):
+    def test_the_consoles_verification_is_answered_here(self):
+        upstream = self.upstream()
+        proxy = self.example("line", upstream)
+        request = self.sign(proxy, "line", '{"destination":"U","events":[]}')
+        self.assertEqual(self.send(proxy, request), (200, b""))
+        self.assertEqual(upstream.requests, [])
+
+
+class Telegram(ChannelCase):
+    def test_another_body_under_the_same_update_is_refused(self):
+        upstream = self.upstream()
+        proxy = self.example("telegram", upstream)
+        request = self.sign(proxy, "telegram", '{"update_id":7,"message":{"text":"a"}}')
+        self.assertEqual(self.send(proxy, request)[0], 200)
+        forged = b'{"update_id":7,"message":{"text":"b"}}'
+        self.assertEqual(self.send(proxy, request, forged)[0], 401)
+        self.assertEqual(len(upstream.requests), 1)
+
+
+class Github(ChannelCase):
+    def test_a_delivery_under_another_id_is_a_duplicate(self):
+        upstream = self.upstream()
+        proxy = self.example("github", upstream)
+        request = self.sign(proxy, "github")
+        self.assertEqual(self.send(proxy, request)[0], 200)
+        for pair in request["headers"]:
+            if pair[0] == "X-GitHub-Delivery":
+                pair[1] = "another"
+        self.assertEqual(self.send(proxy, request), (200, b""))
+        self.assertEqual(len(upstream.requests), 1)
+
+
+class Whatsapp(ChannelCase):
+    def test_a_subscription_is_answered_here(self):
+        upstream = self.upstream()
+        proxy = self.example("whatsapp", upstream)
+        target = "/whatsapp/webhook?hub.mode=subscribe&hub.challenge=74763&hub.verify_token="
+        token = proxy.environment["WHATSAPP_VERIFY_TOKEN"]
+        good = self.request(proxy, target + token, [], "", "GET")
+        self.assertEqual(self.send(proxy, good), (200, b"74763"))
+        wrong = self.request(proxy, target + token + "x", [], "", "GET")
+        self.assertEqual(self.send(proxy, wrong)[0], 401)
+        self.assertEqual(upstream.requests, [])
+
+
+class Discord(ChannelCase):
+    def signed(self, proxy, key, body):
+        now = str(int(time.time()))
+        message = self.dir / "message"
+        message.write_text(now + body)
+        signature = self.openssl("pkeyutl", "-sign", "-rawin", "-inkey", str(key), "-in",
+                                 str(message))
+        return self.request(proxy, "/discord", [
+            ("Content-Type", "application/json"), ("X-Signature-Timestamp", now),
+            ("X-Signature-Ed25519", signature.hex())], body)
+
+    def test_pings_and_forgeries_are_answered_here_and_interactions_pass(self):
+        self.dir = self.folder()
+        key = self.dir / "key.pem"
+        self.openssl("genpkey", "-algorithm", "ed25519", "-out", str(key))
+        public = self.openssl("pkey", "-in", str(key), "-pubout", "-outform", "DER")[-32:].hex()
+        upstream = self.upstream()
+        example = (EXAMPLES / "discord.yaml").read_text()
+        proxy = self.example("discord", upstream,
+                             [(re.search(r"[0-9a-f]{64}", example).group(), public)])
+        ping = self.signed(proxy, key, '{"id":"1","type":1}')
+        self.assertEqual(self.send(proxy, ping), (200, b'{"type":1}'))
+        for _ in range(70):  # more than would be borne elsewhere
+            self.assertEqual(self.send(proxy, ping, b'{"id":"2","type":1}')[0], 401)
+        event = self.ask(proxy, self.signed(proxy, key, '{"version":1,"type":0}'))
+        self.assertEqual((event.status, event.content), (204, b""))
+        self.assertEqual(event.getheader("Content-Type"), "application/json")
+        self.assertEqual(upstream.requests, [])
+        command = self.signed(proxy, key, '{"id":"7","type":2,"guild_id":"g"}')
+        self.assertEqual(self.send(proxy, command)[0], 200)
+        received = upstream.wait_for_requests(1)[0]
+        self.assertEqual(received.get("x-edgehold-event-type"), "APPLICATION_COMMAND")
+        self.assertEqual(received.get("x-edgehold-group"), "g")
+
+
+class Teams(ChannelCase):
+    SERVICE = "https://smba.trafficmanager.net/emea/"
+    APP = "00000000-0000-0000-0000-000000000000"
+
+    @staticmethod
+    def encode(octets):
+        return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+    def token(self, **changes):
+        now = int(time.time())
+        claims = {"iss": "https://api.botframework.com", "aud": self.APP, "nbf": now - 60,
+                  "exp": now + 600, "serviceurl": self.SERVICE, **changes}
+        header = {"alg": "RS256", "typ": "JWT", "kid": "k1"}
+        text = ".".join(self.encode(json.dumps(part).encode()) for part in (header, claims))
+        message = self.dir / "message"
+        message.write_text(text)
+        return text + "." + self.encode(self.openssl("dgst", "-sha256", "-sign", str(self.key),
+                                                     str(message)))
+
+    def activity(self, proxy, token, text="hello"):
+        body = {"type": "message", "id": "1", "channelId": "msteams", "serviceUrl": self.SERVICE,
+                "conversation": {"id": "19:c"}, "from": {"id": "29:1"}, "text": text}
+        return self.request(proxy, "/api/messages", [
+            ("Content-Type", "application/json"), ("Authorization", "Bearer " + token)],
+            json.dumps(body))
+
+    def test_a_token_of_the_connector_lets_one_body_in(self):
+        self.dir = self.folder()
+        self.key = self.dir / "key.pem"
+        self.openssl("genrsa", "-out", str(self.key), "2048")
+        modulus = self.openssl("rsa", "-in", str(self.key), "-noout", "-modulus").decode()
+        octets = bytes.fromhex(modulus.strip().partition("=")[2])
+        keys = {"keys": [{"kty": "RSA", "kid": "k1", "n": self.encode(octets), "e": "AQAB",
+                          "endorsements": ["msteams"]}]}
+        upstream = self.upstream()
+        proxy = self.example("teams", upstream, files={"teams-keys.json": json.dumps(keys)})
+        for claims in ({"aud": "another"}, {"iss": "https://evil.example"}, {"exp": 1700000000},
+                       {"serviceurl": "https://evil.example/"}):
+            refused = self.send(proxy, self.activity(proxy, self.token(**claims)))
+            self.assertEqual(refused[0], 403, claims)
+        self.assertEqual(upstream.requests, [])
+        token = self.token()
+        self.assertEqual(self.send(proxy, self.activity(proxy, token))[0], 200)
+        received = upstream.wait_for_requests(1)[0]
+        self.assertEqual(received.get("x-edgehold-group"), "19:c")
+        forged = self.send(proxy, self.activity(proxy, token, "forged"))
+        self.assertEqual(forged[0], 403)
+        self.assertEqual(self.send(proxy, self.activity(proxy, token)), (200, b""))
+        self.assertEqual(len(upstream.requests), 1)

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// Standard Webhooks' callbacks: nobody is let in without the secret; what is signed is read
+// whatever it says. Thread: main only.
+#include "fuzz/channel_input.h"
+
+EDGEHOLD_CHANNEL_FUZZ(
+    R"({dialect: standard_webhooks, secrets: "${env:SECRET}", unknown_events: pass,
+                          failures_per_minute: 0})",
+    "whsec_ZnV6enNlY3JldC1uby12ZWN0b3I=")
