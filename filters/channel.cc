@@ -42,7 +42,7 @@ class ChannelFilter final : public Filter {
   ChannelFilter(Terms terms, std::unique_ptr<const Channel> channel)
       : terms_(std::move(terms)),
         channel_(std::move(channel)),
-        single_use_(terms_.name, 2 * terms_.window + channel_->traits().retry_horizon) {}
+        single_use_(terms_.name, signatureLife() + channel_->traits().retry_horizon) {}
 
   FilterNeeds needs() const override { return {.request_body = FilterNeeds::Body::kWhole}; }
 
@@ -84,6 +84,12 @@ class ChannelFilter final : public Filter {
   // The configured dialect is for any sender: `method_path` says there what may come.
   bool restrictsMethods() const { return channel_->traits().retry_horizon != 0s; }
 
+  // From the first moment at which a signature can be valid to behind the last one: an event must
+  // not be forgotten before.
+  std::chrono::seconds signatureLife() const {
+    if (terms_.window == 0ns) return 0s;
+    return std::chrono::ceil<std::chrono::seconds>(2 * terms_.window) + 1s;
+  }
   CounterKey failuresKey(const Exchange& exchange, const Services& services) const {
     std::string address;  // 45 bytes at most
     exchange.client.address.appendTo(address);
@@ -198,9 +204,7 @@ Verdict ChannelFilter::accept(const Received& received, const Verified& verified
   facts.sender = received.event.sender;
   facts.timestamp_ms =
       received.event.timestamp_ms ? received.event.timestamp_ms : verified.signed_at_ms;
-  facts.retry_horizon =
-      std::max(channel_->traits().retry_horizon,  // nor forgotten while its signature is valid
-               std::chrono::ceil<std::chrono::seconds>(2 * terms_.window));
+  facts.retry_horizon = std::max(channel_->traits().retry_horizon, signatureLife());
   keepBatch(received, facts);
   if (terms_.forwards_content && !exchange.content.empty()) {
     exchange.body.clear();

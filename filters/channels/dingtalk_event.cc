@@ -45,7 +45,8 @@ class DingtalkEvents final : public Channel {
     TRY_ASSIGN(const SignedQuery query, readSignedQuery(exchange.request.target.query, kQuery));
     TRY_ASSIGN(
         const std::string_view encrypted,
-        encryptedOf(exchange, services, {.format = MessageFormat::kJson, .name = "encrypt"}));
+        encryptedOf(exchange, services,
+                    {.format = MessageFormat::kJson, .name = "encrypt", .names = {"encrypt"}}));
     TRY_ASSIGN(const auto opened,
                cipher_.open(query, encrypted, exchange.started_wall, exchange.arena));
     return Verified{opened.text, query.signed_at_ms, opened.key};
@@ -68,6 +69,21 @@ class DingtalkEvents final : public Channel {
     TRY_ASSIGN(const auto answer, setUpAnswer(message, event.type));
     if (answer) received.handshake = reply(exchange, services.random, verified.key, *answer);
     return received;
+  }
+
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    std::string text = wish.body;
+    if (text.empty()) {
+      text = R"({"EventType":"chat_add_member","EventTime":)" +
+             std::to_string(unixMilliseconds(wish.now)) + R"(,"eventId":")" +
+             randomHex(wish.random, 2) + R"(","ChatId":"SAMPLE","Operator":"SAMPLE"})";
+    }
+    TRY_ASSIGN(auto sealed, cipher_.sealSample(wish, text, kQuery.unit));
+    SampleRequest request;
+    request.query = std::move(sealed.query);
+    request.headers = {{"Content-Type", "application/json"}};
+    request.body = R"({"encrypt":")" + sealed.encrypted + "\"}";
+    return request;
   }
 
   std::optional<Reply> acknowledge(const Exchange& exchange, Random& random) const override {

@@ -81,6 +81,24 @@ class DingtalkRobot final : public Channel {
     return received;
   }
 
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const RobotKey* const key = firstLive(keys_, wish.now);
+    if (key == nullptr) return fail("no secret has resolved");
+    const std::string time = std::to_string(unixMilliseconds(wish.now));
+    const std::array<ByteView, 3> pieces = {time, "\n", key->secret.reveal()};
+    SampleRequest request;
+    request.headers = {{"Content-Type", "application/json"},
+                       {"timestamp", time},
+                       {"sign", base64Encode(key->key.sign(pieces).view(), Base64::kStandard)}};
+    request.body = wish.body;
+    if (request.body.empty()) {
+      request.body = R"({"msgId":")" + randomHex(wish.random, 2) + R"(","createAt":)" + time +
+                     R"(,"conversationType":"2","conversationId":"SAMPLE","senderId":"SAMPLE",)" +
+                     R"("msgtype":"text","text":{"content":"hello"}})";
+    }
+    return request;
+  }
+
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
                                    Random& /*random*/) const override {
     return emptyReply();  // a body would be a message to the group

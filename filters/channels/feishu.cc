@@ -12,6 +12,7 @@
 #include "filters/channels/head_fields.h"
 #include "filters/channels/json_facts.h"
 #include "filters/channels/known_events.h"
+#include "filters/channels/platform_cipher.h"
 #include "filters/channels/replies.h"
 #include "filters/grammar.h"
 #include "proxy/crypto/aes_cbc.h"
@@ -69,12 +70,7 @@ class FeishuChannel final : public Channel {
   Result<Verified> verify(Exchange& exchange, Services& services) const override {
     TRY_ASSIGN(const Head head, readHead(exchange));
     const auto key = fittingKey(keys_, exchange.started_wall, [&](const EncryptKey& one) {
-      Digest digest(DigestKind::kSha256);
-      for (const ByteView piece :
-           {head.time, head.nonce, one.secret.reveal(), exchange.body.view()}) {
-        digest.update(piece);
-      }
-      return constantTimeEqual(digest.finish().view(),
+      return constantTimeEqual(signatureOf(one, head, exchange.body.view()).view(),
                                {head.signature.data(), head.signature.size()});
     });
     if (!key) return fail(Reason::kSignatureInvalid);
@@ -108,6 +104,27 @@ class FeishuChannel final : public Channel {
                       .time = {"ts"}});
   }
 
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const EncryptKey* const key = firstLive(keys_, wish.now);
+    const auto* const token = firstLive(tokens_, wish.now);
+    if (key == nullptr || token == nullptr) return fail("no secret has resolved");
+    const std::string text = wish.body.empty() ? sampleEvent(wish, (*token)->reveal()) : wish.body;
+    std::string plain(text);
+    plain.append(padding(text.size()), static_cast<char>(padding(text.size())));
+    const SealRandom fresh(wish.random);
+    if (!key->aes.encrypt(fresh.random16, plain, plain.data())) return fail("cannot encrypt");
+    SampleRequest request;
+    request.body =
+        R"({"encrypt":")" + base64Encode(fresh.random16 + plain, Base64::kStandard) + "\"}";
+    const std::string time = std::to_string(unixMilliseconds(wish.now) / 1000);
+    const DigestBytes signature = signatureOf(*key, {time, fresh.nonce, {}}, request.body);
+    request.headers = {{"Content-Type", "application/json"},
+                       {"X-Lark-Request-Timestamp", time},
+                       {"X-Lark-Request-Nonce", fresh.nonce},
+                       {"X-Lark-Signature", hexEncode(signature.view())}};
+    return request;
+  }
+
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
                                    Random& /*random*/) const override {
     return jsonReply("{}");
@@ -132,6 +149,25 @@ class FeishuChannel final : public Channel {
     TRY_ASSIGN(head.nonce, signatureField(exchange, kNonceField));
     if (isPlainWord(head.nonce, kNonceBytesMax, "_-")) return head;
     return fail(Reason::kSignatureInvalid, "the nonce is no plain word");
+  }
+
+  static DigestBytes signatureOf(const EncryptKey& key, const Head& head, ByteView body) {
+    Digest digest(DigestKind::kSha256);
+    for (const ByteView piece : {head.time, head.nonce, key.secret.reveal(), body}) {
+      digest.update(piece);
+    }
+    return digest.finish();
+  }
+  static std::size_t padding(std::size_t size) { return kAesBlockBytes - size % kAesBlockBytes; }
+  std::string sampleEvent(const SampleWish& wish, std::string_view token) const {
+    std::string text = R"({"schema":"2.0","header":{"event_id":")" + randomHex(wish.random, 2);
+    text.append(R"(","event_type":"im.message.receive_v1","create_time":")");
+    text.append(std::to_string(unixMilliseconds(wish.now))).append(R"(","token":)");
+    appendJsonString(text, token);
+    text.append(R"(,"app_id":)");
+    appendJsonString(text, app_id_);
+    return text.append(R"(},"event":{"sender":{"sender_id":{"open_id":"SAMPLE"}},)"
+                       R"("message":{"chat_id":"SAMPLE","message_type":"text"}}})");
   }
 
   // base64 of one block that is the IV, and of what is padded to whole blocks (RFC 5652 6.3).

@@ -118,6 +118,23 @@ PlatformCipher::Sealed PlatformCipher::seal(std::size_t key, std::string_view te
   return sealed;
 }
 
+Result<PlatformCipher::SealedSample> PlatformCipher::sealSample(const SampleWish& wish,
+                                                                std::string_view text,
+                                                                TimeUnit unit) const {
+  const auto any = [](const auto&) { return true; };
+  const auto token = fittingKey(tokens_, wish.now, any);
+  const auto key = fittingKey(keys_, wish.now, any);
+  if (!token || !key) return fail("no secret has resolved");
+  const SealRandom fresh(wish.random);
+  const std::int64_t now_ms = unixMilliseconds(wish.now);
+  const std::string time = std::to_string(unit == TimeUnit::kSeconds ? now_ms / 1000 : now_ms);
+  Sealed sealed =
+      seal(*token * limits::kSecretsMax + *key, text, {fresh.random16, time, fresh.nonce});
+  return SealedSample{
+      std::move(sealed.encrypted),
+      "msg_signature=" + sealed.signature + "&timestamp=" + time + "&nonce=" + fresh.nonce};
+}
+
 SealRandom::SealRandom(Random& random) : nonce(randomHex(random, 1)) {
   for (int i = 0; i < 2; ++i) {
     const std::uint64_t word = random.next();

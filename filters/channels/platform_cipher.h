@@ -17,6 +17,7 @@
 #include "proxy/base/random.h"
 #include "proxy/base/result.h"
 #include "proxy/crypto/aes_cbc.h"
+#include "proxy/exchange/sample.h"
 
 namespace edgehold {
 
@@ -48,6 +49,13 @@ class PlatformCipher {
   };
   // REQUIRES: `key` came from open(); sixteen bytes of random16.
   Sealed seal(std::size_t key, std::string_view text, const Envelope& envelope) const;
+
+  // What a platform would send now, with the first live keys. Errors: no live keys.
+  struct SealedSample {
+    std::string encrypted, query;
+  };
+  Result<SealedSample> sealSample(const SampleWish& wish, std::string_view text,
+                                  TimeUnit unit) const;
 
  private:
   // The text within what `key` decrypts to `to`, which has room for `cipher`.

@@ -27,10 +27,9 @@ constexpr QueryForm kSafeQuery = {.signature = "msg_signature"};
 
 bool isSetUp(const Exchange& exchange) { return exchange.request.method == Method::kGet; }
 
-// The time and whose signature it was prove nothing about what is said; `text` is what is.
 class WechatChannel : public Channel {
  public:
-  explicit WechatChannel(MessageFormat format) : format_(format) {}
+  WechatChannel(MessageFormat format, bool signs_body) : format_(format), signs_body_(signs_body) {}
 
   const ChannelTraits& traits() const override { return kTraits; }
 
@@ -44,8 +43,8 @@ class WechatChannel : public Channel {
     if (openid && *openid != received.event.sender) {
       return fail(Reason::kMalformedRequest, "`openid` is not who sent the message");
     }
-    if (!verified.text.empty() && verified.text.data() == exchange.body.view().data()) {
-      received.credential = credentialOf(exchange);
+    if (!signs_body_) {
+      TRY_ASSIGN(received.credential, credentialOf(exchange));
     }
     return received;
   }
@@ -75,9 +74,10 @@ class WechatChannel : public Channel {
 
  private:
   // In one spelling: hexadecimal digits have two cases.
-  static std::string_view credentialOf(Exchange& exchange) {
-    const auto query = readSignedQuery(exchange.request.target.query, kPlainQuery);
-    return exchange.arena.copy(hexEncode(query.value().signatureView()));
+  static Result<std::string_view> credentialOf(Exchange& exchange) {
+    TRY_ASSIGN(const SignedQuery query,
+               readSignedQuery(exchange.request.target.query, kPlainQuery));
+    return exchange.arena.copy(hexEncode(query.signatureView()));
   }
   // Nobody signed `echostr`, so what is echoed must not be able to become a page.
   static Result<Received> echo(Exchange& exchange) {
@@ -88,15 +88,17 @@ class WechatChannel : public Channel {
     Received received;
     received.event.type = "url_verify";
     received.handshake = textReply(std::string(*text));
-    received.credential = credentialOf(exchange);  // or it would sign a message, too
+    TRY_ASSIGN(received.credential, credentialOf(exchange));  // or it would sign a message, too
     return received;
   }
+
+  const bool signs_body_;
 };
 
 class PlainWechat final : public WechatChannel {
  public:
   PlainWechat(ConfigReader& config, const FilterBuild& build, MessageFormat format)
-      : WechatChannel(format), tokens_(readSecrets(config, "tokens", build)) {}
+      : WechatChannel(format, false), tokens_(readSecrets(config, "tokens", build)) {}
 
   Result<void> checkHead(const Exchange& exchange) const override {
     TRY(requireLive(tokens_, exchange.started_wall));
@@ -107,6 +109,19 @@ class PlainWechat final : public WechatChannel {
   Result<Verified> verify(Exchange& exchange, Services& /*services*/) const override {
     return verifyPlain(tokens_, exchange);
   }
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const auto* const token = firstLive(tokens_, wish.now);
+    if (token == nullptr) return fail("no secret has resolved");
+    const std::string time = std::to_string(unixMilliseconds(wish.now) / 1000);
+    const std::string nonce = randomHex(wish.random, 1);
+    SampleRequest request;
+    request.query =
+        "signature=" + hexEncode(sortedSha1({(*token)->reveal(), time, nonce, {}}).view()) +
+        "&timestamp=" + time + "&nonce=" + nonce;
+    request.headers = {{"Content-Type", "text/xml"}};
+    request.body = wish.body.empty() ? sampleMessage(wish) : wish.body;
+    return request;
+  }
 
  private:
   const Tokens tokens_;
@@ -115,7 +130,7 @@ class PlainWechat final : public WechatChannel {
 class SafeWechat final : public WechatChannel {
  public:
   SafeWechat(ConfigReader& config, const FilterBuild& build, MessageFormat format)
-      : WechatChannel(format), cipher_(PlatformCipher::read(config, build)) {}
+      : WechatChannel(format, true), cipher_(PlatformCipher::read(config, build)) {}
 
   Result<void> checkHead(const Exchange& exchange) const override {
     TRY(cipher_.requireLive(exchange.started_wall));
@@ -127,12 +142,23 @@ class SafeWechat final : public WechatChannel {
   Result<Verified> verify(Exchange& exchange, Services& services) const override {
     if (isSetUp(exchange)) return verifyPlain(cipher_.tokens(), exchange);
     TRY_ASSIGN(const SignedQuery query, readSignedQuery(exchange.request.target.query, kSafeQuery));
-    TRY_ASSIGN(const std::string_view encrypted,
-               encryptedOf(exchange, services,
-                           {.format = format_, .name = "Encrypt", .more = {"ToUserName"}}));
+    TRY_ASSIGN(
+        const std::string_view encrypted,
+        encryptedOf(exchange, services,
+                    {.format = format_, .name = "Encrypt", .names = {"Encrypt", "ToUserName"}}));
     TRY_ASSIGN(const auto opened,
                cipher_.open(query, encrypted, exchange.started_wall, exchange.arena));
     return Verified{opened.text, query.signed_at_ms, opened.key};
+  }
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const std::string text = wish.body.empty() ? sampleMessage(wish) : wish.body;
+    TRY_ASSIGN(auto sealed, cipher_.sealSample(wish, text, kSafeQuery.unit));
+    SampleRequest request;
+    request.query = "encrypt_type=aes&" + sealed.query;
+    request.headers = {{"Content-Type", "text/xml"}};
+    request.body = "<xml><ToUserName><![CDATA[SAMPLE]]></ToUserName><Encrypt><![CDATA[" +
+                   sealed.encrypted + "]]></Encrypt></xml>";
+    return request;
   }
 
  private:
@@ -143,9 +169,9 @@ std::unique_ptr<const Channel> make(ConfigReader& config, const FilterBuild& bui
   const auto format = config.choice<MessageFormat>(
       "format", MessageFormat::kAny,
       {{"any", MessageFormat::kAny}, {"xml", MessageFormat::kXml}, {"json", MessageFormat::kJson}});
-  const std::string mode = config.text("encryption");
-  if (mode == "plain") return std::make_unique<PlainWechat>(config, build, format);
-  if (mode != "safe") {
+  const std::string encryption = config.text("encryption");
+  if (encryption == "plain") return std::make_unique<PlainWechat>(config, build, format);
+  if (encryption != "safe") {
     config.reject("encryption",
                   "needs `safe` or `plain`; the platform's mixed mode is not taken, as "
                   "what it sends beside the encrypted text is not signed");

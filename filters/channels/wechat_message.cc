@@ -9,6 +9,7 @@
 #include "filters/channels/head_fields.h"
 #include "filters/channels/json_facts.h"
 #include "filters/grammar.h"
+#include "proxy/base/clock.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
 
@@ -52,7 +53,8 @@ class Members {
 };
 
 // MsgType; of events what they are about.
-Result<std::string_view> typeOf(const Members& members, const MessageForm& form, Arena& arena) {
+Result<std::string_view> typeOf(const Members& members, const MessageForm& form,
+                                Exchange& exchange) {
   TRY_ASSIGN(std::string_view type, members.text("MsgType"));
   if (type == "event") {
     TRY_ASSIGN(type, members.text("Event"));
@@ -63,7 +65,7 @@ Result<std::string_view> typeOf(const Members& members, const MessageForm& form,
   }
   if (!form.has_change_type) return type;
   TRY_ASSIGN(const std::string_view change, members.text("ChangeType"));
-  return change.empty() ? type : arena.join({type, ".", change});
+  return change.empty() ? type : exchange.keepFact(exchange.arena.join({type, ".", change}));
 }
 
 tl::unexpected<Error> notEncrypted() {
@@ -72,11 +74,7 @@ tl::unexpected<Error> notEncrypted() {
 
 Result<std::string_view> encryptedOfXml(Exchange& exchange, const EnvelopeForm& form) {
   TRY_ASSIGN(const XmlDocument document, XmlDocument::parse(exchange.body.view(), exchange.arena));
-  for (const XmlElement* one = document.first(); one != nullptr; one = one->next) {
-    const bool is_known = one->name == form.name || std::find(form.more.begin(), form.more.end(),
-                                                              one->name) != form.more.end();
-    if (!is_known) return notEncrypted();
-  }
+  if (!document.hasOnly(form.names)) return notEncrypted();
   TRY_ASSIGN(const auto text, document.text(form.name, exchange.arena));
   if (!text || document.rootName() != kRootName) return notEncrypted();
   return *text;
@@ -104,11 +102,10 @@ Result<std::string_view> encryptedOf(Exchange& exchange, Services& services,
   TRY_ASSIGN(const JsonDocument document, services.json.parse(exchange.body.view()));
   std::string_view text;
   for (const JsonMember& member : document.root().members()) {
-    if (member.key == form.name) {
-      text = member.value.asString().value_or("");
-    } else if (std::find(form.more.begin(), form.more.end(), member.key) == form.more.end()) {
+    if (std::find(form.names.begin(), form.names.end(), member.key) == form.names.end()) {
       return notEncrypted();
     }
+    if (member.key == form.name) text = member.value.asString().value_or("");
   }
   if (text.empty()) return notEncrypted();
   return exchange.arena.copy(text);
@@ -119,7 +116,7 @@ Result<Received> readMessage(Exchange& exchange, Services& services, std::string
   TRY_ASSIGN(const Members members, Members::read(exchange, services, text, form.format));
   Received received;
   ChannelEvent& event = received.event;
-  TRY_ASSIGN(event.type, typeOf(members, form, exchange.arena));
+  TRY_ASSIGN(event.type, typeOf(members, form, exchange));
   TRY_ASSIGN(event.sender, members.text("FromUserName"));
   TRY_ASSIGN(event.id, members.text("MsgId"));
   TRY_ASSIGN(const std::string_view created, members.text("CreateTime"));
@@ -130,6 +127,16 @@ Result<Received> readMessage(Exchange& exchange, Services& services, std::string
       event.sender.empty() ? received.digest : exchange.arena.join({event.sender, ":", created});
   if (event.id.size() > limits::kFactBytesMax) event.id = received.digest;
   return received;
+}
+
+std::string sampleMessage(const SampleWish& wish) {
+  std::string text =
+      "<xml><ToUserName><![CDATA[SAMPLE]]></ToUserName>"
+      "<FromUserName><![CDATA[SAMPLE]]></FromUserName><CreateTime>";
+  text.append(std::to_string(unixMilliseconds(wish.now) / 1000));
+  text.append("</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[hello]]>");
+  text.append("</Content><MsgId>").append(std::to_string(wish.random.next() >> 1));
+  return text.append("</MsgId></xml>");
 }
 
 }  // namespace edgehold

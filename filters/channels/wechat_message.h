@@ -5,7 +5,7 @@
 
 #include <cstdint>
 #include <initializer_list>
-#include <optional>
+#include <string>
 #include <string_view>
 
 #include "filters/channels/channel.h"
@@ -20,12 +20,12 @@ enum class MessageFormat : std::uint8_t { kAny, kXml, kJson };
 Result<MessageFormat> formatOf(std::string_view text, MessageFormat wanted);
 
 // The encrypted text of an envelope, under `name`, copied to the exchange. The envelope is not
-// signed, so it may hold nothing beside that but what `more` names: another reader might take it
-// for what was said. Errors: kMalformedRequest, kJsonInvalid, kSignatureInvalid when there is none.
+// signed, so it may hold nothing but `names`: another reader might take it for what was said.
+// Errors: kMalformedRequest, kJsonInvalid, kSignatureInvalid when there is none.
 struct EnvelopeForm {
   MessageFormat format = MessageFormat::kAny;
   std::string_view name;
-  std::initializer_list<std::string_view> more = {};
+  std::initializer_list<std::string_view> names;
 };
 Result<std::string_view> encryptedOf(Exchange& exchange, Services& services,
                                      const EnvelopeForm& form);
@@ -39,5 +39,8 @@ struct MessageForm {
 };
 Result<Received> readMessage(Exchange& exchange, Services& services, std::string_view text,
                              const MessageForm& form);
+
+// A message with a new id, as both platforms would send it.
+std::string sampleMessage(const SampleWish& wish);
 
 }  // namespace edgehold

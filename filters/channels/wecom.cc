@@ -61,6 +61,7 @@ class WecomChannel : public Channel {
   }
 
  protected:
+  const PlatformCipher& cipher() const { return cipher_; }
   virtual Result<std::string_view> encryptedText(Exchange& exchange, Services& services) const = 0;
   virtual Result<Received> readEvent(Exchange& exchange, const Verified& verified,
                                      Services& services) const = 0;
@@ -91,11 +92,23 @@ class WecomApp final : public WecomChannel {
   using WecomChannel::WecomChannel;
   const ChannelTraits& traits() const override { return kAppTraits; }
 
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    const std::string text = wish.body.empty() ? sampleMessage(wish) : wish.body;
+    TRY_ASSIGN(auto sealed, cipher().sealSample(wish, text, kQuery.unit));
+    SampleRequest request;
+    request.query = std::move(sealed.query);
+    request.headers = {{"Content-Type", "text/xml"}};
+    request.body = "<xml><ToUserName><![CDATA[SAMPLE]]></ToUserName><Encrypt><![CDATA[" +
+                   sealed.encrypted + "]]></Encrypt><AgentID><![CDATA[1]]></AgentID></xml>";
+    return request;
+  }
+
  private:
   Result<std::string_view> encryptedText(Exchange& exchange, Services& services) const override {
-    return encryptedOf(
-        exchange, services,
-        {.format = MessageFormat::kXml, .name = "Encrypt", .more = {"ToUserName", "AgentID"}});
+    return encryptedOf(exchange, services,
+                       {.format = MessageFormat::kXml,
+                        .name = "Encrypt",
+                        .names = {"Encrypt", "ToUserName", "AgentID"}});
   }
   Result<Received> readEvent(Exchange& exchange, const Verified& verified,
                              Services& services) const override {
@@ -109,9 +122,25 @@ class WecomBot final : public WecomChannel {
   using WecomChannel::WecomChannel;
   const ChannelTraits& traits() const override { return kBotTraits; }
 
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    std::string text = wish.body;
+    if (text.empty()) {
+      text = R"({"msgid":")" + randomHex(wish.random, 2) +
+             R"(","aibotid":"SAMPLE","chattype":"single","from":{"userid":"SAMPLE"},)" +
+             R"("msgtype":"text","text":{"content":"hello"}})";
+    }
+    TRY_ASSIGN(auto sealed, cipher().sealSample(wish, text, kQuery.unit));
+    SampleRequest request;
+    request.query = std::move(sealed.query);
+    request.headers = {{"Content-Type", "application/json"}};
+    request.body = R"({"encrypt":")" + sealed.encrypted + "\"}";
+    return request;
+  }
+
  private:
   Result<std::string_view> encryptedText(Exchange& exchange, Services& services) const override {
-    return encryptedOf(exchange, services, {.format = MessageFormat::kJson, .name = "encrypt"});
+    return encryptedOf(exchange, services,
+                       {.format = MessageFormat::kJson, .name = "encrypt", .names = {"encrypt"}});
   }
   Result<Received> readEvent(Exchange& exchange, const Verified& verified,
                              Services& services) const override {
@@ -127,14 +156,16 @@ class WecomBot final : public WecomChannel {
     if (message.string({"chattype"}) == "group") event.group = message.fact({"chatid"});
     event.sender = message.fact({"from", "userid"});
     event.timestamp_ms = message.time({"create_time"});
-    if (event.type == "stream") received.digest = askingOf(exchange);
+    if (event.type == "stream") {
+      TRY_ASSIGN(received.digest, askingOf(exchange));
+    }
     return received;
   }
   // The platform asks for the rest of an answer again and again, for minutes. Each asking counts,
   // and no two have the same signature.
-  static std::string_view askingOf(Exchange& exchange) {
-    const auto query = readSignedQuery(exchange.request.target.query, kQuery);
-    return exchange.arena.copy(hexEncode(query.value().signatureView()));
+  static Result<std::string_view> askingOf(Exchange& exchange) {
+    TRY_ASSIGN(const SignedQuery query, readSignedQuery(exchange.request.target.query, kQuery));
+    return exchange.arena.copy(hexEncode(query.signatureView()));
   }
 };
 

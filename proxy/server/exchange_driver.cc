@@ -345,6 +345,7 @@ void ExchangeDriver::onUpstreamError(Error error) {
 
 void ExchangeDriver::onDeadline() {
   if (tunnel_ != nullptr) return tunnel_->onDeadline();
+  if (step_ == Step::kAnswer && answersItself()) return acknowledge();
   if (step_ != Step::kIdle) refuse(Reason::kExchangeTimeout);
 }
 

@@ -2,6 +2,7 @@
 """Every example of conf/channels through the real binary: what `edgehold channel sign` makes passes
 once, arrives as it was, and is refused with one byte changed."""
 import base64
+import hashlib
 import http.client
 import json
 import re
@@ -20,6 +21,10 @@ EXAMPLES = ROOT / "conf/channels"
 SECRETS = {
     "STANDARD_WEBHOOKS_SECRET": "whsec_DhxnZIRDF7baseRpdjM1rvBIlhAcL6F0",
     "TEAMS_OUTGOING_TOKEN": "0sZHIHhdnavc9K53W021/RxS3rBfpdGUQ5i4FaeFM7o=",
+    "DINGTALK_AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+    "WECHAT_AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+    "WECOM_AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+    "WECOM_BOT_AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
 }
 # Only the platform has the key that signs for it.
 UNSIGNABLE = {"discord", "teams"}
@@ -294,3 +299,53 @@ class Teams(ChannelCase):
         self.assertEqual(forged[0], 403)
         self.assertEqual(self.send(proxy, self.activity(proxy, token)), (200, b""))
         self.assertEqual(len(upstream.requests), 1)
+
+
+class Encrypting(ChannelCase):
+    def test_dingtalk_is_told_an_encrypted_success_whatever_the_upstream_says(self):
+        upstream = self.upstream()
+        proxy = self.example("dingtalk_event", upstream)
+        for count, body in enumerate(['{"EventType":"check_url"}', None]):
+            status, answer = self.send(proxy, self.sign(proxy, "dingtalk_event", body))
+            self.assertEqual(status, 200)
+            self.assertEqual(sorted(json.loads(answer)),
+                             ["encrypt", "msg_signature", "nonce", "timeStamp"])
+            self.assertEqual(len(upstream.requests), count)
+
+    def test_feishu_gets_its_challenge_back(self):
+        upstream = self.upstream()
+        proxy = self.example("feishu", upstream)
+        body = '{"type":"url_verification","token":"e2e-secret-of-feishu_token","challenge":"abc"}'
+        status, answer = self.send(proxy, self.sign(proxy, "feishu", body))
+        self.assertEqual((status, json.loads(answer)), (200, {"challenge": "abc"}))
+        self.assertEqual(upstream.requests, [])
+
+    def test_wechat_gets_its_echostr_back_as_a_plain_word_only(self):
+        upstream = self.upstream()
+        proxy = self.example("wechat", upstream)
+        now = str(int(time.time()))
+        parts = sorted(["e2e-secret-of-wechat_token", now, "n0nce"])
+        signature = hashlib.sha1("".join(parts).encode()).hexdigest()
+        for echo, answers in (("4375120948345356249", (200, b"4375120948345356249")),
+                              ("%3Cscript%3E", (400, None))):
+            url = "https://x/wechat?signature=%s&timestamp=%s&nonce=n0nce&echostr=%s" % (
+                signature, now, echo)
+            status, answer = self.send(proxy, {"method": "GET", "url": url, "headers": [],
+                                               "body": ""})
+            self.assertEqual(status, answers[0], answer)
+            if answers[1]:
+                self.assertEqual(answer, answers[1])
+        self.assertEqual(upstream.requests, [])
+
+    def test_wecom_gets_what_its_echostr_decrypts_to_and_never_an_event(self):
+        upstream = self.upstream()
+        proxy = self.example("wecom", upstream)
+        for text, expected in (("3088669031036293126", 200), ("<xml></xml>", 400)):
+            request = self.sign(proxy, "wecom", text)
+            encrypted = re.search(r"<Encrypt><!\[CDATA\[(.*?)\]\]>", request["body"]).group(1)
+            request["url"] += "&echostr=" + urllib.parse.quote(encrypted, safe="")
+            status, answer = self.send(proxy, dict(request, method="GET", body="", headers=[]))
+            self.assertEqual(status, expected, answer)
+            if expected == 200:
+                self.assertEqual(answer.decode(), text)
+        self.assertEqual(upstream.requests, [])

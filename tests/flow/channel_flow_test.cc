@@ -4,6 +4,8 @@
 // Thread: main only.
 #include <gmock/gmock.h>
 
+#include "filters/channels/platform_cipher.h"
+#include "proxy/base/limits.h"
 #include "tests/flow/flow_fixture.h"
 
 namespace edgehold {
@@ -131,6 +133,128 @@ TEST_F(ChannelFlowTest, AHandshakeIsAnsweredHereAndNeverForwarded) {
   const auto client = connect();
   send(*client, event(R"({"op":13,"d":{"plain_token":"abc","event_ts":"1700000000"}})"));
   EXPECT_THAT(client->received, HasSubstr(R"({"plain_token":"abc","signature":")"));
+  EXPECT_TRUE(dialer_.peers.empty());
+}
+
+TEST_F(ChannelFlowTest, WhatWasAcceptedIsAcknowledgedThoughTheAnswerHasNoEnd) {
+  useChannel(", reply: platform");
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndo");
+  EXPECT_EQ(client->received, "");
+  loop_.advance(limits::kTotalTimeout);
+  settle();
+  EXPECT_THAT(client->received, EndsWith(kAcknowledged));
+}
+
+// --- DingTalk, which wants every accepted event answered by an encrypted `success`
+
+class DingtalkFlowTest : public ChannelFlowTest {
+ protected:
+  static constexpr std::string_view kAesKey = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C";
+  DingtalkFlowTest() {
+    environment_["TOKEN"] = "t0ken";
+    environment_["AES_KEY"] = kAesKey;
+    use(R"(
+listen: [{address: "127.0.0.1:0", clear_text: true}]
+upstreams: {agent: {url: "http://192.0.2.80:80"}}
+routes:
+  - name: bot
+    match: {path: /bot}
+    upstream: agent
+    filters:
+      - channel: {dialect: dingtalk_event, tokens: "${env:TOKEN}", aes_keys: "${env:AES_KEY}",
+                  receive_id: suite1}
+      - dedupe
+)");
+  }
+  std::string said(const std::string& text = R"({"EventType":"user_add_org","eventId":"1"})") {
+    const auto policy = station_->snapshot();
+    const SampleWish wish{"dingtalk_event", text, "/bot", loop_.clock().wallNow(), random_};
+    const auto sample = policy->routes().front()->chain().entries().front().filter->sample(wish);
+    const std::string& body = (*sample)->body;
+    return "POST /bot?" + (*sample)->query +
+           " HTTP/1.1\r\nHost: edge\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n\r\n" + body;
+  }
+  // What the client was told, decrypted as the platform does; empty when it was told otherwise.
+  std::string told(const FakePeer& client) {
+    const std::string_view text = client.received;
+    const auto tree = parseJsonTree(text.substr(text.find("\r\n\r\n") + 4));
+    if (!text.starts_with("HTTP/1.1 200 ") || !tree) return {};
+    Tokens tokens;
+    tokens.push_back({std::make_shared<const SecretString>("t0ken"), {}});
+    Credentials<AesCbcKey> keys;
+    keys.push_back({decodeAesKey(kAesKey).value(), {}});
+    const PlatformCipher cipher(std::move(tokens), std::move(keys), "suite1");
+    const std::string query = "msg_signature=" + textMember(*tree, "msg_signature") +
+                              "&timestamp=" + textMember(*tree, "timeStamp") +
+                              "&nonce=" + textMember(*tree, "nonce");
+    const auto read =
+        readSignedQuery(query, {.signature = "msg_signature", .unit = TimeUnit::kMilliseconds});
+    if (!read) return {};
+    const auto opened = cipher.open(*read, textMember(*tree, "encrypt"), {}, arena_);
+    return opened ? std::string(opened->text) : std::string();
+  }
+
+ private:
+  Arena arena_;
+};
+
+TEST_F(DingtalkFlowTest, WhatTheUpstreamAcceptedIsAnsweredByAnEncryptedSuccess) {
+  const auto client = connect();
+  send(*client, said());
+  send(upstream(), kOk);
+  EXPECT_EQ(told(*client), "success");
+  EXPECT_THAT(client->received, Not(HasSubstr("done")));
+  EXPECT_THAT(client->received, HasSubstr("Content-Type: application/json\r\n"));
+}
+
+TEST_F(DingtalkFlowTest, WhatTheUpstreamFailedIsNoSuccessAndMayComeAgain) {
+  const auto client = connect();
+  send(*client, said());
+  send(upstream(), "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 500 "));
+  client->received.clear();
+  send(*client, said());
+  upstream().reset();
+  settle();
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 502 "));
+  const auto again = connect();
+  send(*again, said());
+  send(upstream(), kOk);
+  EXPECT_EQ(told(*again), "success");
+}
+
+TEST_F(DingtalkFlowTest, AnAnswerThatIsCutInItsMiddleWasAnAcceptance) {
+  const auto client = connect();
+  send(*client, said());
+  send(upstream(), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndo");
+  upstream().reset();
+  settle();
+  EXPECT_EQ(told(*client), "success");
+  const std::size_t connections = dialer_.peers.size();
+  client->received.clear();
+  send(*client, said());
+  EXPECT_EQ(told(*client), "success") << "a duplicate";
+  EXPECT_EQ(dialer_.peers.size(), connections);
+}
+
+TEST_F(DingtalkFlowTest, ADuplicateIsToldTheSuccessAndGoesNoFurther) {
+  const auto client = connect();
+  send(*client, said());
+  send(upstream(), kOk);
+  const std::string first = std::exchange(client->received, {});
+  send(*client, said());
+  EXPECT_EQ(told(*client), "success");
+  EXPECT_NE(client->received, first) << "never the same twice";
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+}
+
+TEST_F(DingtalkFlowTest, TheSetUpIsAnsweredWithoutTheUpstream) {
+  const auto client = connect();
+  send(*client, said(R"({"EventType":"check_url"})"));
+  EXPECT_EQ(told(*client), "success");
   EXPECT_TRUE(dialer_.peers.empty());
 }
 
