@@ -187,6 +187,43 @@ void expectBatch(const Json::Value& vector, const Facts& facts) {
   expectFact(events[0], "sender_id", facts.sender);
 }
 
+PlatformCipher cipherOf(const Json::Value& vector) {
+  Tokens tokens;
+  tokens.push_back({std::make_shared<const SecretString>(textMember(vector, "token")), {}});
+  Credentials<AesCbcKey> keys;
+  keys.push_back({decodeAesKey(textMember(vector, "aes_key")).value(), {}});
+  return {std::move(tokens), std::move(keys), textMember(vector, "receive_id")};
+}
+
+// An answer of ours, with what is random in it given.
+void expectSealed(const Json::Value& vector, const std::string& text) {
+  const Json::Value& given = vector["expect_response"]["example_with"];
+  const Json::Value& expected = vector["expect_response"]["example_json"];
+  const bool is_dingtalk = expected.isMember("msg_signature");
+  const std::string random16 = textMember(given, "random16");
+  const std::string timestamp = given[is_dingtalk ? "timeStamp" : "timestamp"].asString();
+  const std::string nonce = textMember(given, "nonce");
+  const auto sealed = cipherOf(vector).seal(0, text, {random16, timestamp, nonce});
+  EXPECT_EQ(sealed.encrypted, textMember(expected, is_dingtalk ? "encrypt" : "Encrypt"));
+  EXPECT_EQ(sealed.signature, textMember(expected, is_dingtalk ? "msg_signature" : "MsgSignature"));
+}
+
+// DingTalk's: with what is random in it ours, and read as the platform does.
+void expectOpens(const Json::Value& vector, const Reply& reply) {
+  const auto sent = parseJsonTree(reply.body);
+  ASSERT_TRUE(sent) << reply.body;
+  const std::string query = "msg_signature=" + textMember(*sent, "msg_signature") +
+                            "&timestamp=" + textMember(*sent, "timeStamp") +
+                            "&nonce=" + textMember(*sent, "nonce");
+  const auto read =
+      readSignedQuery(query, {.signature = "msg_signature", .unit = TimeUnit::kMilliseconds});
+  ASSERT_TRUE(read) << query;
+  Arena arena;
+  const auto opened = cipherOf(vector).open(*read, textMember(*sent, "encrypt"), {}, arena);
+  ASSERT_TRUE(opened) << reply.body;
+  EXPECT_EQ(opened->text, textMember(vector["expect_response"], "decrypts_to"));
+}
+
 void expectAccepted(const Json::Value& vector, const Passage& passage) {
   const bool is_handshake = textMember(vector, "kind") == "handshake";
   EXPECT_EQ(reasonCode(passage.reason()), "allowed")
@@ -194,6 +231,10 @@ void expectAccepted(const Json::Value& vector, const Passage& passage) {
   EXPECT_EQ(passage.verdict.has_value(), is_handshake);
   if (is_handshake && passage.verdict && passage.verdict->reply() != nullptr) {
     expectReply(vector["expect_response"], *passage.verdict->reply());
+    if (vector["expect_response"].isMember("decrypts_to")) {
+      expectOpens(vector, *passage.verdict->reply());
+      expectSealed(vector, textMember(vector["expect_response"], "decrypts_to"));
+    }
   }
   if (is_handshake) return;
   const Facts& facts = passage.exchange.facts;
@@ -214,27 +255,12 @@ void expectVerified(const Json::Value& vector, Judge& judge) {
   }
 }
 
-// An answer of ours, with what is random in it given.
-void expectSealed(const Json::Value& vector) {
-  const Json::Value& given = vector["expect_response"]["example_with"];
-  const Json::Value& expected = vector["expect_response"]["example_json"];
-  Tokens tokens;
-  tokens.push_back({std::make_shared<const SecretString>(textMember(vector, "token")), {}});
-  Credentials<AesCbcKey> keys;
-  keys.push_back({decodeAesKey(textMember(vector, "aes_key")).value(), {}});
-  const PlatformCipher cipher(std::move(tokens), std::move(keys), textMember(vector, "receive_id"));
-  const std::string random16 = textMember(given, "random16");
-  const std::string timestamp = given["timestamp"].asString();
-  const std::string nonce = textMember(given, "nonce");
-  const auto sealed = cipher.seal(0, textMember(vector, "body"), {random16, timestamp, nonce});
-  EXPECT_EQ(sealed.encrypted, textMember(expected, "Encrypt"));
-  EXPECT_EQ(sealed.signature, textMember(expected, "MsgSignature"));
-}
-
 void judge(const Json::Value& vector, const std::map<std::string, Json::Value>& all) {
   if (textMember(vector, "kind") == "session") return;  // session_test.cc judges them
   SCOPED_TRACE(textMember(vector, "id"));
-  if (textMember(vector, "kind") == "reply") return expectSealed(vector);
+  if (textMember(vector, "kind") == "reply") {
+    return expectSealed(vector, textMember(vector, "body"));
+  }
   Judge judge(vector);
   ASSERT_TRUE(judge.isConfigurable()) << "no configuration for this scheme";
   for (const Json::Value& prior : vector["prior"]) {

@@ -87,6 +87,14 @@ TEST_F(WecomTest, EventsOfOneSecondAreToldApartThoughTheirIdsAreTheSame) {
   EXPECT_EQ(say(contactChange("b")), Reason::kDuplicate);
 }
 
+TEST_F(WecomTest, WhatOperatorsChoseAsAnIdNamesTheEventAlone) {
+  f.add("channel", "{" + kApp + "}");
+  f.add("dedupe", "{id: sender}");
+  const auto signer = channelOf(kApp);
+  EXPECT_EQ(send(requestOf(*signer, contactChange("a"))), Reason::kAllowed);
+  EXPECT_EQ(send(requestOf(*signer, contactChange("b"))), Reason::kDuplicate);
+}
+
 TEST_F(WecomTest, ReadsWhatItIsAboutFromTheEncryptedTextOnly) {
   use(kApp);
   RequestText request = event(message());
