@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "filters/channels/single_use.h"
+#include "filters/failure_budget.h"
 #include "filters/filters.h"
 #include "filters/value_source.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/loop.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/grammar.h"
-#include "proxy/state/counters.h"
 
 namespace edgehold {
 namespace {
@@ -32,7 +32,7 @@ struct Terms {
   std::string_view dialect;
   Duration window{};  // zero: no time is compared
   KnownEvents known;  // empty: any event passes
-  std::optional<GcraSpec> failures;
+  FailureBudget failures;
   bool answers_itself = false;
   bool forwards_content = false;  // what the body decrypts to, in its place
 };
@@ -52,7 +52,9 @@ class ChannelFilter final : public Filter {
   }
 
   Outcome onRequestHead(Exchange& exchange, Services& services) const override {
-    if (auto refusal = refuseGuesser(exchange, services)) return *std::move(refusal);
+    if (auto refusal = terms_.failures.refuseGuesser(exchange, services)) {
+      return *std::move(refusal);
+    }
     const Method method = exchange.request.method;
     const bool is_allowed =
         method == Method::kPost || (method == Method::kGet && channel_->traits().takes_get);
@@ -66,7 +68,7 @@ class ChannelFilter final : public Filter {
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
     Result<Verified> verified = channel_->verify(exchange, services);
     if (!verified) {
-      charge(exchange, services);
+      terms_.failures.charge(exchange, services);
       return channel_->refuse(std::move(verified).error());
     }
     if (auto stale = refuseStale(*verified, services)) return *std::move(stale);
@@ -90,13 +92,6 @@ class ChannelFilter final : public Filter {
     if (terms_.window == 0ns) return 0s;
     return std::chrono::ceil<std::chrono::seconds>(2 * terms_.window) + 1s;
   }
-  CounterKey failuresKey(const Exchange& exchange, const Services& services) const {
-    std::string address;  // 45 bytes at most
-    exchange.client.address.appendTo(address);
-    return services.counters.key({"channel.failures", terms_.name, address});
-  }
-  std::optional<Verdict> refuseGuesser(const Exchange& exchange, Services& services) const;
-  void charge(const Exchange& exchange, Services& services) const;
   std::optional<Verdict> refuseStale(const Verified& verified, Services& services) const;
   std::optional<Verdict> refuseEvent(const ChannelEvent& event, Services& services) const;
   bool isForgotten(const ChannelEvent& event, Services& services) const;
@@ -109,22 +104,6 @@ class ChannelFilter final : public Filter {
   const std::unique_ptr<const Channel> channel_;
   const SingleUse single_use_;
 };
-
-// Who failed too often is not listened to for a while: verifying costs more than asking.
-std::optional<Verdict> ChannelFilter::refuseGuesser(const Exchange& exchange,
-                                                    Services& services) const {
-  if (!terms_.failures) return std::nullopt;
-  const RateResult left = services.counters.peekTokens(
-      failuresKey(exchange, services), *terms_.failures, 1, services.loop.clock().now());
-  if (left.is_allowed) return std::nullopt;
-  return Verdict::deny(Reason::kRateLimited, "too many failed verifications").byRule("failures");
-}
-
-void ChannelFilter::charge(const Exchange& exchange, Services& services) const {
-  if (!terms_.failures || exchange.is_shadow) return;
-  services.counters.takeTokens(failuresKey(exchange, services), *terms_.failures, 1,
-                               services.loop.clock().now());
-}
 
 std::optional<Verdict> ChannelFilter::refuseStale(const Verified& verified,
                                                   Services& services) const {
@@ -244,18 +223,18 @@ KnownEvents readKnownEvents(ConfigReader& config, std::string_view documented) {
 
 // The keys that every dialect of a platform has. What the configured dialect leaves to other
 // filters (`replay_window`, `event_types`, `source_budget`) it leaves to them.
-Terms readTerms(ConfigReader& config, const ChannelTraits& traits) {
+Terms readTerms(ConfigReader& config, std::string name, const ChannelTraits& traits) {
   constexpr std::uint64_t kFailuresDefault = 60;
   Terms terms;
+  terms.name = std::move(name);
   if (traits.retry_horizon == 0s) return terms;
   if (traits.window != 0s) {
     terms.window = config.duration("window", traits.window);
     if (terms.window <= 0ns) config.reject("window", "must be more than 0");
   }
   terms.known = readKnownEvents(config, traits.known_events);
-  const std::uint64_t failures = config.number(
-      "failures_per_minute", traits.charges_failures ? kFailuresDefault : 0, 0, 1'000'000);
-  if (failures > 0) terms.failures = GcraSpec::per(failures, 1min, failures);
+  terms.failures = FailureBudget::read(config, "channel.failures", terms.name,
+                                       traits.charges_failures ? kFailuresDefault : 0);
   terms.answers_itself = config.choice<bool>("reply", traits.answers_itself,
                                              {{"upstream", false}, {"platform", true}});
   terms.forwards_content =
@@ -267,10 +246,10 @@ std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& buil
   const std::optional<ChannelDialect> dialect = findDialect(config);
   if (!dialect) return nullptr;  // which keys there are depends on it
   requireWholeBody(config, "dialect", build);
-  const std::string name = config.text("name", dialect->name);
+  std::string name = config.text("name", dialect->name);
   std::unique_ptr<const Channel> channel = dialect->make(config, build);
-  Terms terms = channel != nullptr ? readTerms(config, channel->traits()) : Terms();
-  terms.name = name;
+  Terms terms;
+  if (channel != nullptr) terms = readTerms(config, std::move(name), channel->traits());
   terms.dialect = dialect->name;
   config.finish();
   if (channel == nullptr) return nullptr;

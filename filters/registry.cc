@@ -14,6 +14,10 @@ void addFilters(FilterRegistry& registry) {
   registry.add(methodPathType());
   registry.add(payloadCapType());
   registry.add(mtlsIdentityType());
+  registry.add(apiKeyType());
+  registry.add(jwtAuthType());
+  registry.add(sessionLoginType());
+  registry.add(sessionAuthType());
   registry.add(channelType());
   registry.add(replayWindowType());
   registry.add(eventTypesType());

@@ -44,8 +44,8 @@ int runProgram(const std::vector<std::string>& arguments) {
   FilterRegistry registry;
   addFilters(registry);
   const SystemClock clock;
-  const CommandWorld world{registry,         clock,     readEnvironment,
-                           EDGEHOLD_VERSION, std::cout, std::cerr};
+  const CommandWorld world{registry,  clock,     readEnvironment, EDGEHOLD_VERSION,
+                           std::cout, std::cerr, &std::cin};
   return static_cast<int>(runCommand(*parsed.options, world));
 }
 

@@ -154,6 +154,10 @@ int factsIndex(lua_State* raw) {
     pushKnown(raw, facts.*(fact->value));
     return 1;
   }
+  if (key == kRolesTag) {
+    pushKnown(raw, facts.roles());
+    return 1;
+  }
   if (key == "timestamp_ms") {
     if (facts.timestamp_ms) {
       lua_pushinteger(raw, *facts.timestamp_ms);
@@ -211,6 +215,7 @@ int tag(lua_State* raw) {
   Exchange& exchange = exchangeToChange(raw, "tag");
   const std::string_view name = checkShortText(raw, 1, "tag");
   const std::string_view value = checkShortText(raw, 2, "tag");
+  if (name == kRolesTag) return luaL_error(raw, "tag: roles are not for a rule to give");
   auto& tags = exchange.facts.tags;
   const auto found = std::find_if(tags.begin(), tags.end(),
                                   [name](const auto& entry) { return entry.first == name; });

@@ -93,6 +93,11 @@ void fillFacts(lua_State* raw, Exchange& exchange) {
       exchange.facts.*(fact.value) = exchange.keepFact(keepTop(raw, exchange, fact.name));
       is_known = true;
     }
+    if (name == kRolesTag) {
+      exchange.facts.tags.emplace_back(kRolesTag,
+                                       exchange.keepFact(keepTop(raw, exchange, "roles")));
+      is_known = true;
+    }
     if (!is_known) luaL_error(raw, "there is no fact `%s`", name.data());
     lua_pop(raw, 1);
   }

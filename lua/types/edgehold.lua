@@ -70,6 +70,7 @@ function headers:get(name) end
 ---@field event_type string|nil
 ---@field group string|nil
 ---@field principal string|nil
+---@field roles string|nil of the principal, between commas
 ---@field sender string|nil
 ---@field timestamp_ms integer|nil the event's own time
 

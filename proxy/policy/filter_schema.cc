@@ -229,7 +229,10 @@ std::vector<ChainEntry> FilterSchema::read(const ConfigNode* filters, const std:
     if (errors.isFull()) break;
     ConfigReader config(*draft.config, draft.path, errors);
     for (const char* const key : {"mode", "on_error", "name"}) config.has(key);
-    auto filter = draft.type->make(config, FilterBuild{secrets_, scope_.files, route});
+    auto filter = draft.type->make(config, FilterBuild{.secrets = secrets_,
+                                                       .files = scope_.files,
+                                                       .route = route,
+                                                       .upstreams = scope_.upstreams});
     if (filter == nullptr) {
       if (errors.empty()) errors.add(config.place(), draft.path, "cannot be built");
       continue;

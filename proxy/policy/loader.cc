@@ -45,6 +45,7 @@ PolicySnapshot::Parts readDocument(const ConfigNode& document, ConfigErrors& err
   parts.reload = readReload(root);
   readAudit(root, scope, parts);
   parts.upstreams = readUpstreams(root, scope);
+  for (const UpstreamSpec& upstream : parts.upstreams) scope.upstreams.push_back(upstream.name);
   parts.routes = readRoutes(root, scope, secrets, security, parts.upstreams);
   root.finish();
 

@@ -21,6 +21,7 @@ struct SchemaScope {
   std::vector<std::string>& warnings;
   PolicyOutline& outline;
   bool verifies_clients = false;  // some listener has a `client_ca`; set before routes are read
+  std::vector<std::string> upstreams = {};  // their names; the same
 };
 
 // Names become metric labels, audit fields and parts of paths: letters, digits and `._-`, at most

@@ -32,6 +32,7 @@ void addFacts(Exchange& exchange) {
   addFact(headers, "X-Edgehold-Group", facts.group);
   addFact(headers, "X-Edgehold-Sender", facts.sender);
   addFact(headers, "X-Edgehold-Principal", facts.principal);
+  addFact(headers, "X-Edgehold-Roles", facts.roles());
   addFact(headers, "X-Edgehold-Action", facts.action);
 }
 

@@ -48,6 +48,7 @@ class CommandLine {
   void addAudit();
   void addChannel();
   void addSecrets();
+  void addKeys();
   std::string explain(const CLI::ParseError& error, const std::vector<std::string>& arguments);
 
   Options options_;
@@ -74,6 +75,7 @@ CommandLine::CommandLine(const std::string& version)
   addAudit();
   addChannel();
   addSecrets();
+  addKeys();
 }
 
 CLI::App* CommandLine::verb(CLI::App& parent, const std::string& name, std::string_view purpose,
@@ -271,6 +273,17 @@ void CommandLine::addSecrets() {
   addConfig(*status, /*is_required=*/true);
   addJson(*status);
   status->footer(std::string(help::kSecretsStatusEnd));
+}
+
+void CommandLine::addKeys() {
+  CLI::App* const key = group("key", "Make API keys");
+  CLI::App* const make = verb(*key, "new", "Make an API key and its hash", Verb::kKeyNew);
+  CLI::App* const hash = verb(*key, "hash", "Hash the API key on standard input", Verb::kKeyHash);
+  for (CLI::App* const app : {make, hash}) {
+    app->add_option("--name", options_.key_name, "Whose key it is")->type_name("NAME");
+    addJson(*app);
+    app->footer(std::string(help::kKeyEnd));
+  }
 }
 
 // CLI11 says `The following argument was not expected: staus`: it knows the verbs, we say which.

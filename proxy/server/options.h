@@ -39,6 +39,8 @@ enum class Verb : std::uint8_t {
   kAuditQuery,
   kChannelSign,
   kSecretsStatus,
+  kKeyNew,
+  kKeyHash,
 };
 
 struct Options {
@@ -63,6 +65,7 @@ struct Options {
   std::string route;                  // channel sign; empty: the first that speaks it
   std::string body_file;              // channel sign; empty: a sample; `-`: standard input
   std::string url;                    // channel sign; empty: as configured
+  std::string key_name = "NAME";      // key new, hash: whose it is
   AuditQuery audit;                   // its times are not set
 };
 

@@ -208,4 +208,16 @@ EXIT CODES
   0  all resolve and none is due     2  a configuration with mistakes
   3  one does not resolve, or is past its rotation)";
 
+inline constexpr std::string_view kKeyEnd = R"(
+The filter `api_key` knows callers by keys, and keys by their SHA-256: the configuration
+holds no secret. A key is shown once, by `key new`; give it to whoever calls, who sends
+it as `Authorization: Bearer KEY`. `key hash` reads one that there is already.
+
+EXAMPLES
+  edgehold key new --name ci
+  edgehold key hash --name ci < key.txt
+
+EXIT CODES
+  0  ok     2  no key that is long enough)";
+
 }  // namespace edgehold::help

@@ -99,6 +99,7 @@ constexpr std::array kOwned = {
     Owned{"x-vercel-", kFamily},
     Owned{"x-vouch-", kFamily},
     Owned{"x-webauth-", kFamily},
+    Owned{"x-wx-", kFamily},
     Owned{"z-forwarded-for"},
 };
 

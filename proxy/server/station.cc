@@ -16,6 +16,7 @@ Station::Station(const Parts& parts, std::shared_ptr<const PolicySnapshot> snaps
       exchanges_(parts.capacity.exchanges),
       buffered_bytes_(parts.capacity.buffered_bytes),
       graveyard_(parts.loop) {
+  parts_.services.calls = &calls_;
   adopt(std::move(snapshot));
 }
 

@@ -18,6 +18,7 @@
 #include "proxy/observe/metrics.h"
 #include "proxy/policy/snapshot.h"
 #include "proxy/server/capacity.h"
+#include "proxy/server/outbound_calls.h"
 #include "proxy/upstream/upstream_pool.h"
 
 namespace edgehold {
@@ -103,6 +104,7 @@ class Station {
   std::shared_ptr<UpstreamPool> makePool(const UpstreamSpec& spec);
 
   Parts parts_;
+  OutboundCalls calls_{*this};
   QuotaAccount exchanges_;
   QuotaAccount buffered_bytes_;
   Graveyard graveyard_;

@@ -100,6 +100,8 @@ class Counters {
                               Duration ttl) = 0;
   // Gives it back so that a retry may claim it. Nothing when it is no longer `token`'s.
   virtual void release(const CounterKey& key, std::uint64_t token) = 0;
+  // Somebody has claimed it, in flight or committed. Claims nothing.
+  virtual bool hasClaim(const CounterKey& key, Instant now) const = 0;
   // Puts back a claim that was committed in an earlier life of this process.
   virtual Result<void> restore(const CounterKey& key, Instant now, Duration ttl) = 0;
 

@@ -54,6 +54,9 @@ class JournaledCounters final : public Counters {
   void release(const CounterKey& key, std::uint64_t token) override {
     counters_.release(key, token);
   }
+  bool hasClaim(const CounterKey& key, Instant now) const override {
+    return counters_.hasClaim(key, now);
+  }
   Result<void> restore(const CounterKey& key, Instant now, Duration ttl) override {
     return counters_.restore(key, now, ttl);
   }

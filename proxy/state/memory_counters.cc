@@ -174,6 +174,13 @@ Result<ClaimResult> MemoryCounters::claim(const CounterKey& key, Instant now,
   return result;
 }
 
+bool MemoryCounters::hasClaim(const CounterKey& key, Instant now) const {
+  const Shard& shard = shardOf(key);
+  const std::lock_guard lock(shard.mutex);
+  const CounterEntry* const entry = shard.table.find(key, CounterKind::kClaim);
+  return entry != nullptr && entry->isLive(ticks(now));
+}
+
 Result<bool> MemoryCounters::commit(const CounterKey& key, std::uint64_t token, Instant now,
                                     Duration ttl) {
   Shard& shard = shardOf(key);

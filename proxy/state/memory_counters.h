@@ -35,6 +35,7 @@ class MemoryCounters final : public Counters {
   Result<bool> commit(const CounterKey& key, std::uint64_t token, Instant now,
                       Duration ttl) override;
   void release(const CounterKey& key, std::uint64_t token) override;
+  bool hasClaim(const CounterKey& key, Instant now) const override;
   Result<void> restore(const CounterKey& key, Instant now, Duration ttl) override;
   Result<bool> acquireSlot(const CounterKey& key, std::uint64_t limit, Instant now,
                            Duration lease) override;

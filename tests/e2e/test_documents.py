@@ -3,6 +3,7 @@
 import re
 
 from harness import ROOT, SECRET, Case, certificates, plain_config
+from test_channels import SECRETS
 
 README = (ROOT / "README.md").read_text()
 CATALOGUE = (ROOT / "packaging/demo/actions.yaml").read_text().replace("@HOOK@", "")
@@ -65,7 +66,7 @@ class Examples(Case):
         for example in examples:
             text = example.read_text()
             names = set(re.findall(r"\$\{env:(\w+)\}", text))
-            proxy.environment.update({name: SECRET for name in names})
+            proxy.environment.update({n: SECRETS.get(n, SECRET * 3) for n in names})
             with self.subTest(example.name):
                 done = proxy.command("check", "-c", str(example), check=False, admin=False)
                 self.assertIn(done.returncode, (0, 2))

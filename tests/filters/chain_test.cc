@@ -16,12 +16,16 @@ namespace {
 TEST(FilterRegistry, RanksTheChecksFloodProof) {
   ExchangeFixture f;
   const std::vector<std::string_view> order = {
-      "source_budget", "ip_access",    "host_guard",    "method_path",  "payload_cap",
-      "mtls_identity", "channel",      "replay_window", "event_types",  "dedupe",
-      "rate_limit",    "action_class", "lua_rules",     "approval_hold"};
+      "source_budget", "ip_access",     "host_guard",   "method_path",   "payload_cap",
+      "mtls_identity", "api_key",       "jwt_auth",     "session_login", "session_auth",
+      "channel",       "replay_window", "event_types",  "dedupe",        "rate_limit",
+      "action_class",  "lua_rules",     "approval_hold"};
   EXPECT_EQ(f.registry.names(), order);
   for (std::size_t i = 1; i < order.size(); ++i) {
-    EXPECT_LT(f.registry.find(order[i - 1])->rank, f.registry.find(order[i])->rank) << order[i];
+    const FilterRank before = f.registry.find(order[i - 1])->rank;
+    const FilterRank rank = f.registry.find(order[i])->rank;
+    EXPECT_LE(before, rank) << order[i];
+    EXPECT_TRUE(before < rank || rank == FilterRank::kCredentials) << order[i];
   }
 }
 

@@ -340,6 +340,15 @@ TEST(RuleFacts, ATagIsReplacedAndTheirNumberIsBounded) {
   EXPECT_THAT(full.say(R"({"n":17})"), HasSubstr("at most 16 tags"));
 }
 
+TEST(RuleFacts, RolesOfThePrincipalAreSeenAndNotGivenByRules) {
+  RuleFixture fixture({"return deny(request.facts.roles or 'none')"});
+  EXPECT_EQ(fixture.say(), "deny: none");
+  fixture.newExchange().facts.tags.emplace_back(kRolesTag, "deploy,read");
+  EXPECT_EQ(fixture.again(), "deny: deploy,read");
+  EXPECT_THAT(RuleFixture({"tag('roles', 'root')"}).say(), StartsWith("rule_failed"));
+  EXPECT_THAT(RuleFixture({"set_fact('roles', 'root')"}).say(), StartsWith("rule_failed"));
+}
+
 TEST(RuleFacts, HaveBoundedValues) {
   EXPECT_EQ(RuleFixture({"set_fact('group', ('x'):rep(256))"}).say(), "allow");
   for (const char* const body :

@@ -36,7 +36,9 @@ class ConfTest : public ::testing::Test {
   }
 
   LoadResult load(const std::string& name, const FilterRegistry& registry) const {
-    const auto environment = [](const std::string&) { return std::optional<std::string>("env"); };
+    const auto environment = [](const std::string&) {
+      return std::optional<std::string>("an environment of thirty-two bytes");
+    };
     return loadPolicy(folder_.at(name), {registry, SystemClock(), environment});
   }
   // With the fakes always, with the real filters where they are built.
@@ -93,7 +95,7 @@ TEST_F(ConfTest, LoadsTheCompleteExample) {
   const auto result = loadWithAll("complete.yaml");
   ASSERT_THAT(result.errors, IsEmpty());
   EXPECT_THAT(result.snapshot->warnings(), IsEmpty());
-  EXPECT_EQ(result.snapshot->routes().size(), 3u);
+  EXPECT_EQ(result.snapshot->routes().size(), 6u);
 }
 
 TEST_F(ConfTest, ReadsEveryShippedCatalogue) {

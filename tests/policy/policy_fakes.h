@@ -76,6 +76,9 @@ class FakeRegistry {
     add("method_path", FilterRank::kMethodPath);
     add("payload_cap", FilterRank::kPayloadCap);
     add("mtls_identity", FilterRank::kCredentials);
+    for (const char* const type : {"api_key", "jwt_auth", "session_login", "session_auth"}) {
+      add(type, FilterRank::kCredentials);
+    }
     add("channel", FilterRank::kChannel);
     add("replay_window", FilterRank::kReplayWindow);
     add("event_types", FilterRank::kEventTypes);

@@ -40,9 +40,10 @@ class CommandsTest : public testing::Test {
     const ParsedOptions parsed = parseOptions(arguments, "1.2.3");
     if (!parsed.options) return {parsed.exit_code, parsed.out, parsed.err};
     std::ostringstream out, err;
+    std::istringstream in(input_);
     const CommandWorld world{
-        registry_, clock_, [this](const std::string& name) { return lookUp(name); },
-        "1.2.3",   out,    err};
+        registry_, clock_, [this](const std::string& name) { return lookUp(name); }, "1.2.3", out,
+        err,       &in};
     const ExitCode code = runCommand(*parsed.options, world);
     return {code, out.str(), err.str()};
   }
@@ -62,6 +63,7 @@ class CommandsTest : public testing::Test {
     return found->second;
   }
 
+  std::string input_;
   FilterRegistry registry_;
   SystemClock clock_;
   std::map<std::string, std::string> environment_;
@@ -440,6 +442,29 @@ TEST_F(CommandsTest, MissingAuditFileIsAFailure) {
   const Ran ran = run({"audit", "query", "--file", "/nonexistent/audit.jsonl"});
   EXPECT_EQ(ran.code, ExitCode::kFailure);
   EXPECT_THAT(ran.err, HasSubstr("/nonexistent/audit.jsonl"));
+}
+
+TEST_F(CommandsTest, NewKeyAndItsHashBelongTogetherAndAreNeverTheSameTwice) {
+  const Json::Value made = run({"key", "new", "--json"}).tree();
+  input_ = textMember(made, "key") + "\n";
+  EXPECT_EQ(input_.size(), 4 + 64 + 1u);
+  EXPECT_EQ(textMember(run({"key", "hash", "--json"}).tree(), "sha256"),
+            textMember(made, "sha256"));
+  EXPECT_EQ(run({"key", "hash", "--name", "ci"}).out,
+            "- {name: ci, sha256: " + textMember(made, "sha256") + "}\n");
+  EXPECT_NE(textMember(run({"key", "new", "--json"}).tree(), "key"), textMember(made, "key"));
+  EXPECT_THAT(run({"key", "new", "--name", "ci"}).out, HasSubstr("- {name: ci, sha256: "));
+}
+
+TEST_F(CommandsTest, KeyThatCanBeGuessedIsNotHashed) {
+  for (const std::size_t length : {0u, 15u, 513u}) {
+    input_ = std::string(length, 'x');
+    const Ran ran = run({"key", "hash"});
+    EXPECT_EQ(ran.code, ExitCode::kUsage) << length;
+    EXPECT_EQ(ran.out, "") << length;
+  }
+  input_ = std::string(16, 'x');
+  EXPECT_EQ(run({"key", "hash"}).code, ExitCode::kOk);
 }
 
 constexpr std::string_view kRule = R"(return {

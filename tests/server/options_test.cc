@@ -41,6 +41,8 @@ TEST(Options, EveryVerbIsFoundByItsWords) {
       {{"audit", "query"}, Verb::kAuditQuery},
       {{"audit", "query", "--since", "1h", "--decision", "deny", "--limit", "0"},
        Verb::kAuditQuery},
+      {{"key", "new", "--name", "ci"}, Verb::kKeyNew},
+      {{"key", "hash"}, Verb::kKeyHash},
   };
   for (const Accepted& row : table) {
     const ParsedOptions parsed = parse(row.arguments);
@@ -114,7 +116,9 @@ TEST(Options, HelpOfEachVerbSaysItsExitCodes) {
                                                        {"approvals", "show"},
                                                        {"approvals", "approve"},
                                                        {"approvals", "deny"},
-                                                       {"audit", "query"}};
+                                                       {"audit", "query"},
+                                                       {"key", "new"},
+                                                       {"key", "hash"}};
   for (auto arguments : table) {
     arguments.push_back("--help");
     const ParsedOptions parsed = parse(arguments);

@@ -25,6 +25,8 @@ constexpr const char* kOwnedNames[] = {
     "traceparent",
     "X-Edgehold-Sender",
     "X-OpenClaw-Scopes",
+    "X-WX-OpenId",
+    "X-Wx-Source",
     "X-Real-IP",
     "CF-Connecting-IP",
     "CF-Access-Jwt",

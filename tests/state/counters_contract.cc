@@ -255,6 +255,18 @@ TEST_P(CountersContract, ARestoredClaimIsCommitted) {
   EXPECT_EQ(counters->claim(key("a"), now + 5s, 10s)->state, State::kClaimed);
 }
 
+TEST_P(CountersContract, AskingForAClaimTakesNothingAndSeesWhatIsLive) {
+  EXPECT_FALSE(counters->hasClaim(key("a"), now));
+  const auto first = counters->claim(key("a"), now, 10s);
+  ASSERT_EQ(first->state, State::kClaimed);
+  EXPECT_TRUE(counters->hasClaim(key("a"), now + 10s - 1ns));
+  EXPECT_FALSE(counters->hasClaim(key("a"), now + 10s));
+  EXPECT_FALSE(counters->hasClaim(key("b"), now));
+  EXPECT_EQ(counters->commit(key("a"), first->token, now, 60s), true);
+  EXPECT_TRUE(counters->hasClaim(key("a"), now + 60s - 1ns));
+  EXPECT_FALSE(counters->hasClaim(key("a"), now + 60s));
+}
+
 // --- slots ---
 
 TEST_P(CountersContract, GivesAsManySlotsAsTheLimit) {

@@ -16,11 +16,13 @@
 #include "lua/runtime/rule_engine.h"
 #include "proxy/base/json.h"
 #include "proxy/crypto/secret.h"
+#include "proxy/exchange/call_desk.h"
 #include "proxy/exchange/filter_chain.h"
 #include "proxy/exchange/filter_registry.h"
 #include "proxy/exchange/hold_desk.h"
 #include "proxy/http/message.h"
 #include "proxy/state/memory_counters.h"
+#include "proxy/state/memory_ledger.h"
 #include "tests/support/config_literal.h"
 #include "tests/support/fake_loop.h"
 #include "tests/support/fake_random.h"
@@ -106,6 +108,24 @@ class FakeHoldDesk final : public HoldDesk {
     return std::move(later);
   }
   std::vector<Asked> asked;
+};
+
+// Keeps what was asked, and answers when the test says so; or at once, when it knows the answer.
+class FakeCallDesk final : public CallDesk {
+ public:
+  struct Asked {
+    CallRequest request;
+    Resolver<Result<CallAnswer>> answer;
+  };
+  Async<Result<CallAnswer>> call(CallRequest request) override {
+    auto [later, resolver] = Async<Result<CallAnswer>>::make();
+    const auto known = answers.find(request.target.substr(0, request.target.find('?')));
+    asked.push_back({std::move(request), resolver});
+    if (known != answers.end()) resolver.resolve(known->second);
+    return std::move(later);
+  }
+  std::vector<Asked> asked;
+  std::map<std::string, Result<CallAnswer>> answers;  // by path
 };
 
 // One exchange on its way through the fixture's chain.
@@ -234,7 +254,8 @@ class ExchangeFixture {
     auto filter = known->make(reader, FilterBuild{.secrets = secrets,
                                                   .files = files,
                                                   .route = route,
-                                                  .is_whole_body_allowed = is_whole_body_allowed});
+                                                  .is_whole_body_allowed = is_whole_body_allowed,
+                                                  .upstreams = upstreams});
     mistakes = errors.messages();
     if (!mistakes.empty() || filter == nullptr) return *this;
     entries_.push_back({std::string(type), std::move(filter), mode, on_error, {}});
@@ -267,6 +288,7 @@ class ExchangeFixture {
   FakeFiles files;
   std::string route = "bot";
   bool is_whole_body_allowed = true;
+  std::vector<std::string> upstreams = {"platform"};
   std::vector<std::string> mistakes;
 
   FakeLoop loop;
@@ -277,16 +299,9 @@ class ExchangeFixture {
   RuleWatch rule_watch;
   RuleEngines rules{rule_clock, rule_watch};
   FakeHoldDesk holds;
-
- private:
-  // No filter touches the ledger.
-  static Ledger& noLedger() {
-    static char nothing[64] = {};
-    return *reinterpret_cast<Ledger*>(nothing);
-  }
-
- public:
-  Services services{loop, random, json, counters, noLedger(), rules, holds};
+  FakeCallDesk calls;
+  MemoryLedger ledger;
+  Services services{loop, random, json, counters, ledger, rules, holds, &calls};
 
  private:
   std::vector<std::unique_ptr<ConfigNode>> nodes_;

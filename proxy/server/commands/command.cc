@@ -40,6 +40,10 @@ ExitCode runCommand(const Options& options, const CommandWorld& world) {
       return signSample(options, world);
     case Verb::kSecretsStatus:
       return showSecrets(options, world);
+    case Verb::kKeyNew:
+      return makeKey(options, world);
+    case Verb::kKeyHash:
+      return hashKey(options, world);
   }
   return ExitCode::kUsage;
 }

@@ -17,9 +17,10 @@ struct CommandWorld {
   const FilterRegistry& registry;
   const Clock& clock;
   Environment environment;
-  std::string version;  // of the program
-  std::ostream& out;    // what was asked for
-  std::ostream& err;    // what went wrong
+  std::string version;         // of the program
+  std::ostream& out;           // what was asked for
+  std::ostream& err;           // what went wrong
+  std::istream* in = nullptr;  // what is asked for on it; null: nothing comes
 
   LoadTools loadTools() const { return {registry, clock, environment}; }
 };
@@ -44,5 +45,7 @@ ExitCode decideApproval(const Options& options, const CommandWorld& world);
 ExitCode queryAudit(const Options& options, const CommandWorld& world);
 ExitCode signSample(const Options& options, const CommandWorld& world);
 ExitCode showSecrets(const Options& options, const CommandWorld& world);
+ExitCode makeKey(const Options& options, const CommandWorld& world);
+ExitCode hashKey(const Options& options, const CommandWorld& world);
 
 }  // namespace edgehold
