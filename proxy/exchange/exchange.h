@@ -122,7 +122,7 @@ class Exchange {
   Facts facts;
   std::string_view failed_rule;  // beside an Error: which rule failed; the walk takes it
   const Acknowledger* acknowledger = nullptr;  // of the channel that verified it; in the route
-  std::size_t acknowledger_key = 0;  // which of its keys fitted: it answers with the same
+  std::size_t acknowledger_key = 0;            // which of its keys fitted: it answers with the same
   // What the upstream answers when it accepts is not for the platform: the acknowledger answers.
   bool is_acknowledged_here = false;
   // A credential that its client shall use from now on; whoever made it tells it with the answer.

@@ -24,10 +24,10 @@ struct Facts {
   // Of the event's content, where the platform gives one id to several events (those of one second,
   // say): dedupe claims both together.
   std::string_view event_digest;
-  std::string_view twin_id;     // a second name of the same event, where its id is not signed
-  std::string_view group;       // conversation the event belongs to
-  std::string_view sender;      // who caused it
-  std::string_view action;      // class of what the request does: `read`, `mass_send` …
+  std::string_view twin_id;  // a second name of the same event, where its id is not signed
+  std::string_view group;    // conversation the event belongs to
+  std::string_view sender;   // who caused it
+  std::string_view action;   // class of what the request does: `read`, `mass_send` …
   std::optional<std::int64_t> timestamp_ms;  // the event's own time, Unix milliseconds
   std::chrono::seconds retry_horizon{0};     // how long its sender may send it again; 0: not known
   std::vector<std::string_view> batch_ids;   // of further events in the same request
