@@ -5,10 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "filters/channels/credentials.h"
+#include "filters/channels/event_batch.h"
 #include "filters/channels/form.h"
+#include "filters/channels/form_body.h"
 #include "filters/channels/head_fields.h"
 #include "filters/channels/json_facts.h"
+#include "filters/channels/mac_field.h"
 #include "filters/channels/single_use.h"
+#include "filters/channels/static_token.h"
 #include "proxy/base/limits.h"
 #include "tests/support/exchange_fixture.h"
 
@@ -140,6 +144,123 @@ TEST(HeadForms, AreStrict) {
   for (const char* text : {"", "AAA", "AAB=", "AAAA", "AA==", "AAAAAAAA"}) {
     EXPECT_FALSE(decodeBase64Into(text, Base64::kStandard, out)) << text;
   }
+}
+
+// --- public keys
+
+struct ReadTexts {
+  std::vector<Credential<std::string>> texts;
+  std::vector<std::string> mistakes;
+};
+ReadTexts readTextsFrom(std::string_view config_text) {
+  const ConfigNode node = configLiteral(config_text);
+  ConfigErrors errors;
+  ConfigReader config(node, "here", errors);
+  ReadTexts read{readPublicTexts(config, "keys"), {}};
+  config.finish();
+  read.mistakes = errors.messages();
+  return read;
+}
+
+TEST(PublicKeys, AreReadAloneInListsAndInTheirTime) {
+  EXPECT_EQ(readTextsFrom("{keys: abc}").texts.size(), 1u);
+  const ReadTexts read =
+      readTextsFrom(R"({keys: [abc, {key: def, from: "2026-01-01", until: "2026-02-01"}]})");
+  ASSERT_TRUE(read.mistakes.empty()) << read.mistakes.front();
+  ASSERT_EQ(read.texts.size(), 2u);
+  EXPECT_EQ(read.texts[0].key, "abc");
+  EXPECT_TRUE(read.texts[0].validity.includes(at(0)));
+  EXPECT_EQ(read.texts[1].key, "def");
+  EXPECT_FALSE(read.texts[1].validity.includes(at(1767225599)));
+  EXPECT_TRUE(read.texts[1].validity.includes(at(1767225600)));
+}
+
+TEST(PublicKeys, TellMistakes) {
+  std::string most = "{keys: [k";
+  for (std::size_t i = 1; i < limits::kSecretsMax; ++i) most += ", k";
+  EXPECT_TRUE(readTextsFrom(most + "]}").mistakes.empty());
+  EXPECT_EQ(readTextsFrom(most + ", k]}").mistakes.size(), 1u);
+  for (const char* text : {"{}", "{keys: []}", "{keys: [[a]]}", "{keys: [{from: \"2026-01-01\"}]}",
+                           R"({keys: {key: a, from: "2026-02-01", until: "2026-02-01"}})"}) {
+    EXPECT_EQ(readTextsFrom(text).mistakes.size(), 1u) << text;
+  }
+}
+
+// --- tokens and MACs
+
+TEST(StaticToken, IsTheWholeTextAndLive) {
+  const auto tokenOf = [](std::string_view text) {
+    return StaticToken{digestOf(DigestKind::kSha256, text),
+                       std::make_shared<const SecretString>(text)};
+  };
+  StaticTokens tokens;
+  tokens.push_back({tokenOf("old"), {at(0), at(10)}});
+  tokens.push_back({tokenOf("new"), {}});
+  EXPECT_EQ(fittingToken(tokens, at(5), "old"), 0u);
+  EXPECT_EQ(fittingToken(tokens, at(5), "new"), 1u);
+  EXPECT_EQ(fittingToken(tokens, at(10), "old"), std::nullopt);
+  for (const char* text : {"", "ne", "new ", "newnew", "NEW"}) {
+    EXPECT_EQ(fittingToken(tokens, at(5), text), std::nullopt) << text;
+  }
+}
+
+TEST(MacKey, InBase64IsCanonicalAndNotEmpty) {
+  EXPECT_TRUE(macKeyFromBase64("AAAA"));
+  EXPECT_TRUE(macKeyFromBase64("whsec_AAAA", "whsec_"));
+  EXPECT_TRUE(macKeyFromBase64("AAAA", "whsec_"));
+  for (const char* text : {"", "AAA", "AAB=", "AA_A", " AAAA", "whsec_AAAA"}) {
+    EXPECT_FALSE(macKeyFromBase64(text)) << text;
+  }
+  EXPECT_FALSE(macKeyFromBase64("whsec_", "whsec_"));
+}
+
+// --- bodies
+
+TEST(FormBody, IsToldByWhatIsSignedAndContentTypeMustAgree) {
+  constexpr const char* kForm = "application/x-www-form-urlencoded";
+  const auto kindOf = [](const std::string& type, const std::string& body) {
+    ExchangeFixture f;
+    RequestText request{.body = body};
+    if (!type.empty()) request.headers = {{"Content-Type", type}};
+    auto passage = f.passage(request);
+    passage->exchange.body.append(body);
+    const auto is_form = isFormBody(passage->exchange);
+    return is_form ? (*is_form ? "form" : "json") : "neither";
+  };
+  EXPECT_STREQ(kindOf("application/json", "{}"), "json");
+  EXPECT_STREQ(kindOf("Application/JSON ;charset=utf-8", " \r\n{}"), "json");
+  EXPECT_STREQ(kindOf("", "{}"), "json");
+  EXPECT_STREQ(kindOf(kForm, "a=1"), "form");
+  EXPECT_STREQ(kindOf(std::string(kForm) + "; charset=UTF-8", "a=1"), "form");
+  EXPECT_STREQ(kindOf(kForm, " {\"a\":\"&payload=1\"}"), "neither");
+  EXPECT_STREQ(kindOf("application/json", "a=1"), "neither");
+  EXPECT_STREQ(kindOf("application/json", ""), "neither");
+  EXPECT_STREQ(kindOf("application/json", "[]"), "neither");
+  EXPECT_STREQ(kindOf("text/plain", "{}"), "neither");
+  EXPECT_STREQ(kindOf("multipart/form-data", "a=1"), "neither");
+}
+
+TEST(EventBatch, KeepsItsFirstApartAndIsBounded) {
+  ExchangeFixture f;
+  auto passage = f.passage();
+  EventBatch batch;
+  EXPECT_EQ(batch.received(passage->exchange).error().reason, Reason::kEventMissing);
+  EXPECT_EQ(batch.add({}).error().reason, Reason::kEventMissing);
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < limits::kBatchEventsMax; ++i) ids.push_back(std::to_string(i));
+  for (const std::string& id : ids) {
+    ChannelEvent event;
+    event.id = id;
+    EXPECT_TRUE(batch.add(event));
+  }
+  ChannelEvent surplus;
+  surplus.id = "surplus";
+  EXPECT_EQ(batch.add(surplus).error().reason, Reason::kPayloadTooLarge);
+  const auto received = batch.received(passage->exchange);
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->event.id, "0");
+  ASSERT_EQ(received->more.size(), limits::kBatchEventsMax - 1);
+  EXPECT_EQ(received->more.back().id, ids.back());
 }
 
 // --- facts

@@ -22,6 +22,7 @@ class ChannelTest : public ::testing::Test {
  protected:
   using Reasons = std::vector<Reason>;
   using Change = std::function<void(RequestText&)>;
+  using Malformation = std::pair<const char*, std::function<std::string(std::string)>>;
 
   // `config` without braces: `dialect: slack, secrets: "${env:A}"`.
   void use(const std::string& config) {
@@ -110,9 +111,9 @@ class ChannelTest : public ::testing::Test {
     EXPECT_EQ(sendChanged(genuine, [&](RequestText& r) { drop(r, name); }), missing) << name;
     const auto twice = [&](RequestText& r) { r.headers.emplace_back(name, field(r, name)); };
     EXPECT_EQ(sendChanged(genuine, twice), malformed) << name << " twice";
-    for (const auto& [what, change] : malformations()) {
-      const auto changed = [&](RequestText& r) { field(r, name) = change(field(r, name)); };
-      EXPECT_EQ(sendChanged(genuine, changed), malformed) << name << " " << what;
+    for (const Malformation& one : malformations()) {
+      const auto changed = [&](RequestText& r) { field(r, name) = one.second(field(r, name)); };
+      EXPECT_EQ(sendChanged(genuine, changed), malformed) << name << " " << one.first;
     }
   }
 
@@ -140,7 +141,6 @@ class ChannelTest : public ::testing::Test {
     EXPECT_NE(reason, Reason::kRateLimited) << what << ": use failures_per_minute: 0";
     EXPECT_NE(reason, Reason::kInternalError) << what;
   }
-  using Malformation = std::pair<const char*, std::function<std::string(std::string)>>;
   static std::vector<Malformation> malformations() {
     return {{"empty", [](std::string) { return std::string(); }},
             {"cut off", [](std::string v) { return v.substr(0, v.size() - 1); }},
