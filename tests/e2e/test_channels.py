@@ -242,6 +242,7 @@ class Discord(ChannelCase):
         event = self.ask(proxy, self.signed(proxy, key, '{"version":1,"type":0}'))
         self.assertEqual((event.status, event.content), (204, b""))
         self.assertEqual(event.getheader("Content-Type"), "application/json")
+        self.assertIsNone(event.getheader("Content-Length"))
         self.assertEqual(upstream.requests, [])
         command = self.signed(proxy, key, '{"id":"7","type":2,"guild_id":"g"}')
         self.assertEqual(self.send(proxy, command)[0], 200)
