@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 
 #include "filters/channels/platform_cipher.h"
-#include "proxy/base/limits.h"
 #include "tests/flow/flow_fixture.h"
 
 namespace edgehold {
@@ -22,7 +21,7 @@ constexpr std::string_view kAcknowledged = R"({"op":12,"d":0})";
 class ChannelFlowTest : public FlowTest {
  protected:
   ChannelFlowTest() { environment_["QQ"] = "s3cret"; }
-  void useChannel(const std::string& more = {}) {
+  void useChannel(const std::string& more = {}, const std::string& limits = "{}") {
     use(R"(
 listen: [{address: "127.0.0.1:0", clear_text: true}]
 upstreams: {agent: {url: "http://192.0.2.80:80"}}
@@ -30,6 +29,8 @@ routes:
   - name: bot
     match: {path: /bot}
     upstream: agent
+    limits: )" +
+        limits + R"(
     filters:
       - channel: {dialect: qq, secrets: "${env:QQ}")" +
         more + "}\n      - dedupe\n");
@@ -137,12 +138,12 @@ TEST_F(ChannelFlowTest, AHandshakeIsAnsweredHereAndNeverForwarded) {
 }
 
 TEST_F(ChannelFlowTest, WhatWasAcceptedIsAcknowledgedThoughTheAnswerHasNoEnd) {
-  useChannel(", reply: platform");
+  useChannel(", reply: platform", "{total_timeout: 2s}");
   const auto client = connect();
   send(*client, event());
   send(upstream(), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndo");
   EXPECT_EQ(client->received, "");
-  loop_.advance(limits::kTotalTimeout);
+  loop_.advance(std::chrono::seconds(3));
   settle();
   EXPECT_THAT(client->received, EndsWith(kAcknowledged));
 }
