@@ -46,11 +46,11 @@ class ApprovalHold final : public Filter {
       return Verdict::deny(Reason::kHeld).byRule(terms.rule);
     }
     return services.holds.hold(exchange, terms, services.loop, services.random)
-        .map<Result<Verdict>>([this, &exchange, rule = std::string(terms.rule)](
+        .map<Result<Verdict>>([this, &exchange, &services, rule = std::string(terms.rule)](
                                   Result<HoldTicket> ticket) -> Result<Verdict> {
           if (!ticket) return fail(std::move(ticket).error());
           exchange.approval_id = exchange.arena.copy(ticket->approval_id);
-          return answer(exchange, *ticket).byRule(rule);
+          return answer(exchange, *ticket, services.random).byRule(rule);
         });
   }
 
@@ -74,7 +74,13 @@ class ApprovalHold final : public Filter {
     return {ttl, wish.rule, wish.reason};
   }
 
-  Verdict answer(const Exchange& exchange, const HoldTicket& ticket) const {
+  // A platform is told its own success: it would show anything else to people, and the status is
+  // not for it to look up.
+  Verdict answer(const Exchange& exchange, const HoldTicket& ticket, Random& random) const {
+    if (exchange.acknowledger != nullptr) {
+      auto reply = exchange.acknowledger->acknowledge(exchange, random);
+      if (reply) return Verdict::respond(Reason::kHeld, *std::move(reply));
+    }
     const std::string status_url =
         "/.edgehold/holds/" + ticket.approval_id + "?token=" + ticket.status_token;
     Reply reply;

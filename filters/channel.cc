@@ -185,7 +185,7 @@ Verdict ChannelFilter::accept(const Received& received, const Verified& verified
       received.event.timestamp_ms ? received.event.timestamp_ms : verified.signed_at_ms;
   facts.retry_horizon = std::max(channel_->traits().retry_horizon, signatureLife());
   keepBatch(received, facts);
-  if (terms_.forwards_content && !exchange.content.empty()) {
+  if (terms_.forwards_content && !exchange.content.empty() && !exchange.is_shadow) {
     exchange.body.clear();
     exchange.body.append(std::exchange(exchange.content, {}));
   }

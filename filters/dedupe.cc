@@ -24,7 +24,8 @@ using namespace std::chrono_literals;
 using State = ClaimResult::State;
 
 constexpr Duration kPollInterval = 25ms;
-constexpr Duration kWindowDefault = 10min;
+// Of the ids that had come before, as they are told: heads of upstreams are small.
+constexpr std::size_t kSeenIdsBytesMax = 2048;
 constexpr Duration kWaitMax = limits::kFilterTimeout - 500ms;  // we answer before the walk gives up
 
 // The claim of one exchange until its end is known.
@@ -54,7 +55,7 @@ class Dedupe final : public Filter {
   enum class Scope : std::uint8_t { kRoute, kChannel, kBoth };
   struct Parts {
     ValueSource id;
-    std::optional<Duration> window = {};  // none: for as long as the channel's platform retries
+    Duration window{};
     Duration in_flight{};
     Duration wait{};
     std::uint16_t duplicate_status = 200;
@@ -103,8 +104,9 @@ class Dedupe final : public Filter {
     return parts_.id.kind() == ValueSource::Kind::kEventId ? facts.event_digest
                                                            : std::string_view();
   }
+  // Never shorter than the sender may send it again, or than what it signed is good for.
   Duration windowOf(const Facts& facts) const {
-    return parts_.window.value_or(std::max<Duration>(kWindowDefault, facts.retry_horizon));
+    return std::max<Duration>(parts_.window, facts.retry_horizon);
   }
   Result<State> claim(std::string_view id, Exchange& exchange, Services& services) const;
   Result<State> claimNames(std::string_view id, Exchange& exchange, Services& services) const;
@@ -143,7 +145,8 @@ Result<State> Dedupe::claimNames(std::string_view id, Exchange& exchange,
   for (const std::string_view other : exchange.facts.batch_ids) {
     if (state == State::kInFlight) return state;
     TRY_ASSIGN(const State its, claim(other, exchange, services));
-    if (its == State::kCommitted) seen.append(seen.empty() ? "" : ",").append(other);
+    const bool is_told = its == State::kCommitted && seen.size() + other.size() < kSeenIdsBytesMax;
+    if (is_told) seen.append(seen.empty() ? "" : ",").append(other);
     if (its != State::kCommitted) state = its;
   }
   if (state == State::kClaimed) exchange.facts.seen_ids = exchange.arena.copy(seen);
@@ -253,9 +256,7 @@ std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& buil
   }
   if (id->needsBody()) requireWholeBody(config, "id", build);
   Dedupe::Parts parts{.id = *std::move(id), .route = std::string(build.route)};
-  if (config.has("window")) {
-    parts.window = readDuration(config, "window", kWindowDefault, kWindowMax);
-  }
+  parts.window = readDuration(config, "window", 10min, kWindowMax);
   parts.in_flight = readDuration(config, "in_flight", 60s, 1h);
   parts.wait = readDuration(config, "wait", 4s, kWaitMax);
   parts.duplicate_status =

@@ -21,10 +21,11 @@ namespace {
 // How much of a streamed request body is under way at once, client to upstream.
 constexpr std::size_t kBodyWindow = 64 * 1024;
 
-// RFC 9110 15.2-15.4: the upstream has taken it. What it refused or failed may come again, unless
-// it says that it has stored it all the same (OpenClaw does, on webhooks of its channels).
+// RFC 9110 15.2, 15.3: the upstream has taken it. What it refused, failed or sent elsewhere may
+// come again, unless it says that it has stored it all the same (OpenClaw does, on webhooks of its
+// channels).
 bool isAcceptance(const ResponseHead& head) {
-  if (head.status < 400) return true;
+  if (head.status < 300) return true;
   const auto stored = head.headers.find("x-openclaw-delivery-accepted");
   return stored && *stored == "durable";
 }
@@ -353,7 +354,12 @@ void ExchangeDriver::onClientGone(Reason reason) {
   if (step_ == Step::kIdle) return;
   if (tunnel_ != nullptr) return onTunnelOver(tunnel_->onClientGone(reason));
   decide(Decision::Kind::kError, reason);
-  if (exchange_->decision.upstream_status == 0) exchange_->decision.status = 0;
+  if (exchange_->decision.upstream_status == 0) {
+    exchange_->decision.status = 0;
+    // The upstream has all of it, and nobody knows what it does with it: neither done nor free.
+    // What was claimed runs out by itself; until then the next one waits.
+    if (upstream_.hasSentAll()) exchange_->settlements.clear();
+  }
   finish();
 }
 

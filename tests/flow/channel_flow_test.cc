@@ -96,6 +96,59 @@ TEST_F(ChannelFlowTest, AnEventThatTheUpstreamStoredIsDoneWhateverElseItAnswers)
   EXPECT_THAT(client->received, EndsWith(kAcknowledged));
 }
 
+TEST_F(ChannelFlowTest, AnEventThatWasSentElsewhereMayComeAgain) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n");
+  upstream().received.clear();
+  send(*client, event());
+  EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
+}
+
+// A platform that loses its patience sends again while the agent is at work.
+TEST_F(ChannelFlowTest, AnEventWhoseSenderLeftWhileTheAgentHasItIsNotSentAgainAtOnce) {
+  useChannel();
+  const auto impatient = connect();
+  send(*impatient, event());
+  ASSERT_THAT(upstream().received, HasSubstr("\"e1\""));
+  impatient->reset();
+  settle();
+  const std::size_t upstreams = dialer_.peers.size();
+  const auto again = connect();
+  send(*again, event());
+  loop_.advance(std::chrono::seconds(5));
+  settle();
+  EXPECT_THAT(again->received, StartsWith("HTTP/1.1 409 "));
+  EXPECT_EQ(dialer_.peers.size(), upstreams);
+  loop_.advance(std::chrono::seconds(60));
+  settle();
+  send(*again, event());
+  EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
+}
+
+TEST_F(ChannelFlowTest, AHeldEventIsToldThePlatformsSuccessAndNoAddressToAskAt) {
+  use(R"(
+listen: [{address: "127.0.0.1:0", clear_text: true}]
+upstreams: {agent: {url: "http://192.0.2.80:80"}}
+routes:
+  - name: bot
+    match: {path: /bot}
+    upstream: agent
+    filters:
+      - channel: {dialect: qq, secrets: "${env:QQ}"}
+      - action_class: {rows: [{action: mass_send, path: /bot}]}
+      - approval_hold: {actions: [mass_send]}
+)");
+  const auto client = connect();
+  send(*client, event());
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(client->received, EndsWith(kAcknowledged));
+  EXPECT_THAT(client->received, Not(HasSubstr("token")));
+  EXPECT_TRUE(dialer_.peers.empty());
+  EXPECT_EQ(audit().back()["reason"].asString(), "held");
+}
+
 TEST_F(ChannelFlowTest, WhereThePlatformWantsItsOwnWordsTheUpstreamsAreNotSent) {
   useChannel(", reply: platform");
   const auto client = connect();
