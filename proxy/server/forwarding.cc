@@ -10,6 +10,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/http/hop_by_hop.h"
 #include "proxy/http/list.h"
+#include "proxy/observe/civil_time.h"
 #include "proxy/observe/trace.h"
 #include "proxy/policy/snapshot.h"
 #include "proxy/server/owned_fields.h"
@@ -29,6 +30,12 @@ void addFacts(Exchange& exchange) {
   addFact(headers, "X-Edgehold-Event-Id", facts.event_id);
   addFact(headers, "X-Edgehold-Event-Type", facts.event_type);
   addFact(headers, "X-Edgehold-Seen-Event-Ids", facts.seen_ids);
+  constexpr std::int64_t kMillisecondsMax = 4'102'444'800'000;  // 2100: later ones are no times
+  if (facts.timestamp_ms && *facts.timestamp_ms >= 0 && *facts.timestamp_ms < kMillisecondsMax) {
+    Rfc3339Cache text;
+    addFact(headers, "X-Edgehold-Timestamp",
+            exchange.arena.copy(text.format(wallTimeFromMilliseconds(*facts.timestamp_ms))));
+  }
   addFact(headers, "X-Edgehold-Group", facts.group);
   addFact(headers, "X-Edgehold-Sender", facts.sender);
   addFact(headers, "X-Edgehold-Principal", facts.principal);

@@ -58,6 +58,7 @@ TEST_F(ChannelFlowTest, TheUpstreamHearsTheBodyAsItCameAndTheFactsInOwnedFields)
   EXPECT_THAT(heard, HasSubstr("X-Edgehold-Principal: my-bot\r\n"));
   EXPECT_THAT(heard, HasSubstr("X-Edgehold-Event-Id: e1\r\n"));
   EXPECT_THAT(heard, HasSubstr("X-Edgehold-Event-Type: C2C_MESSAGE_CREATE\r\n"));
+  EXPECT_THAT(heard, HasSubstr("X-Edgehold-Timestamp: 2023-11-14T22:13:20.000Z\r\n"));
   EXPECT_THAT(heard, Not(HasSubstr("forged")));
   EXPECT_THAT(heard, HasSubstr("X-Signature-Ed25519: "));  // it may verify again
 }
