@@ -54,9 +54,7 @@ class DingtalkEvents final : public Channel {
 
   Result<Received> read(Exchange& exchange, const Verified& verified,
                         Services& services) const override {
-    const auto& document = exchange.json(services.json);
-    if (!document) return fail(document.error());
-    const JsonFacts message(document->root(), exchange);
+    TRY_ASSIGN(const JsonFacts message, objectFacts(exchange, services));
     Received received;
     ChannelEvent& event = received.event;
     event.type = message.fact({"EventType"});

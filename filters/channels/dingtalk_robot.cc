@@ -62,9 +62,7 @@ class DingtalkRobot final : public Channel {
 
   Result<Received> read(Exchange& exchange, const Verified& /*verified*/,
                         Services& services) const override {
-    const auto& document = exchange.json(services.json);
-    if (!document) return fail(document.error());
-    const JsonFacts message(document->root(), exchange);
+    TRY_ASSIGN(const JsonFacts message, objectFacts(exchange, services));
     if (message.has({"sessionWebhook"}) &&
         !message.string({"sessionWebhook"}).value_or("").starts_with(kAnswersTo)) {
       return fail(Reason::kMalformedRequest, "`sessionWebhook` is not an address of DingTalk");

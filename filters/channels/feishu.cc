@@ -2,7 +2,8 @@
 // Feishu and Lark, with an encrypt key (larksuite node-sdk; without one nothing is signed, so it is
 // required). The signature is a plain SHA-256 behind a key: whoever saw one can sign the same body
 // with more bytes behind it, which the strict parser of the outer JSON refuses. Of the encrypted
-// text, the token and the application are compared too, of the set-up request as of events.
+// text, which may not be empty, the token and the application are compared too, of the set-up
+// request as of events.
 // Thread: any (immutable).
 #include <array>
 #include <string>
@@ -80,9 +81,7 @@ class FeishuChannel final : public Channel {
 
   Result<Received> read(Exchange& exchange, const Verified& verified,
                         Services& services) const override {
-    const auto& document = exchange.json(services.json);
-    if (!document) return fail(document.error());
-    const JsonFacts message(document->root(), exchange);
+    TRY_ASSIGN(const JsonFacts message, objectFacts(exchange, services));
     if (message.string({"type"}) == "url_verification") return challenge(exchange, message);
     if (message.has({"header"})) {
       return readEvent(exchange, message, verified,
@@ -188,7 +187,10 @@ class FeishuChannel final : public Channel {
     const auto plain = key.decrypt(iv, {text, text_size}, text)
                            ? withoutPadding({text, text_size}, kAesBlockBytes)
                            : std::nullopt;
-    if (!plain) return fail(Reason::kSignatureInvalid, "the key does not open it");
+    // Of no text exchange.json() would give what it came in.
+    if (!plain || plain->empty()) {
+      return fail(Reason::kSignatureInvalid, "the key does not open it, or it is empty");
+    }
     return *plain;
   }
 

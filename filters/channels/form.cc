@@ -12,6 +12,25 @@
 namespace edgehold {
 namespace {
 
+// Whether `key` is written with escapes and is `name` without them. Malformed ones stand for
+// themselves (WHATWG URL 5.1).
+bool isEscaped(std::string_view key, std::string_view name) {
+  if (key.find_first_of("%+") == std::string_view::npos) return false;
+  std::size_t size = 0;  // how much of `name` has been met
+  for (std::size_t i = 0; i < key.size(); ++i, ++size) {
+    char c = key[i] == '+' ? ' ' : key[i];
+    const bool has_digits = c == '%' && i + 2 < key.size();
+    const int high = has_digits ? hexValue(key[i + 1]) : -1;
+    const int low = has_digits ? hexValue(key[i + 2]) : -1;
+    if (high >= 0 && low >= 0) {
+      c = static_cast<char>(high << 4 | low);
+      i += 2;
+    }
+    if (size >= name.size() || name[size] != c) return false;
+  }
+  return size == name.size();
+}
+
 Result<std::string_view> decode(std::string_view text, std::string_view name, Arena& arena) {
   if (text.find_first_of("%+") == std::string_view::npos) return text;
   char* const decoded = arena.allocate(text.size());
@@ -42,8 +61,8 @@ Result<std::optional<std::string_view>> onlyParameter(std::string_view form,
     form.remove_prefix(std::min(form.size(), pair.size() + 1));
     const std::size_t equals_sign = pair.find('=');
     const std::string_view key = pair.substr(0, equals_sign);
-    if (key.find_first_of("%+") != std::string_view::npos) {
-      return fail(Reason::kMalformedRequest, "a parameter's name is written with escapes");
+    if (isEscaped(key, name)) {
+      return fail(Reason::kMalformedRequest, "`" + std::string(name) + "` is written with escapes");
     }
     if (key != name) continue;
     if (found) {

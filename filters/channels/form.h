@@ -13,8 +13,8 @@
 namespace edgehold {
 
 // The value of the parameter `name` as it stands; nothing when there is none. Errors:
-// kMalformedRequest when it comes more than once, or any name is written with escapes (another
-// parser would read a second `name` there).
+// kMalformedRequest when it comes more than once, or is written with escapes (another parser would
+// read a second `name` there). Other names are nobody's business, however they are written.
 Result<std::optional<std::string_view>> onlyParameter(std::string_view form, std::string_view name);
 
 // The same, decoded once: `+` is a blank. Errors also for a malformed escape, a NUL and bytes that

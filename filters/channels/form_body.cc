@@ -43,7 +43,8 @@ Result<std::optional<std::string_view>> formPayload(Exchange& exchange) {
   if (payload && form.find('&') != std::string_view::npos) {
     return fail(Reason::kMalformedRequest, "`payload` is not the only parameter");
   }
-  return payload;
+  if (!payload) return payload;
+  return std::optional(exchange.arena.copy(*payload));  // it may take the body's place
 }
 
 Result<std::string_view> formAsJson(Exchange& exchange) {
@@ -57,6 +58,9 @@ Result<std::string_view> formAsJson(Exchange& exchange) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
     const std::string_view name = pair.substr(0, pair.find('='));
+    if (name.find_first_of("%+") != std::string_view::npos) {
+      return fail(Reason::kMalformedRequest, "a parameter's name is written with escapes");
+    }
     TRY_ASSIGN(const auto value, onlyDecoded(form, name, exchange.arena));  // refuses a second one
     if (fields > 0) json += ',';
     appendJsonString(json, name);

@@ -17,11 +17,11 @@ namespace edgehold {
 Result<bool> isFormBody(const Exchange& exchange);
 
 // The JSON of a form that is `payload=` and nothing else; nothing when it has no such parameter.
-// Lives in the exchange. Errors: kMalformedRequest.
+// Lives in the exchange's arena, whatever becomes of the body. Errors: kMalformedRequest.
 Result<std::optional<std::string_view>> formPayload(Exchange& exchange);
 
-// The form as a JSON object of texts, each name once. Lives in the exchange. Errors:
-// kMalformedRequest, also past 64 fields.
+// The form as a JSON object of texts, each name once and written plainly. Lives in the exchange.
+// Errors: kMalformedRequest, also past 64 fields.
 Result<std::string_view> formAsJson(Exchange& exchange);
 
 }  // namespace edgehold

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // GitHub: HMAC-SHA256 over the raw body, JSON or a form with `payload=` (github/docs, "validating
 // webhook deliveries"). The old SHA-1 field alone is no signature. What happened and the delivery's
-// id stand in fields that nobody signed, so a delivery has a second name that is: its body's.
+// id stand in fields that nobody signed, so a delivery has a second name that is: its body's; and
+// what happened must be what such a body tells, as far as that is known.
 // Thread: any (immutable).
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -21,8 +24,68 @@ using namespace std::chrono_literals;
 const FieldName kEventField("X-GitHub-Event");
 const FieldName kDelivery("X-GitHub-Delivery");
 
-// People may have a delivery of the last three days sent again.
-const ChannelTraits kTraits = {.retry_horizon = 72h, .known_events = known_events::kGithub};
+// People may have a delivery of the last three days sent again; as no time is signed, whoever saw
+// one could do so for ever, so its body is remembered for longer.
+const ChannelTraits kTraits = {.retry_horizon = 720h, .known_events = known_events::kGithub};
+
+// What every body of a family has: members; `a|b`, either; `!a`, never that. Families that are not
+// here may have any (docs.github.com, "webhook events and payloads").
+struct FamilyBody {
+  std::string_view family, members;
+};
+constexpr FamilyBody kBodies[] = {
+    {"check_run", "check_run"},
+    {"check_suite", "check_suite"},
+    {"code_scanning_alert", "alert"},
+    {"commit_comment", "comment !issue !pull_request !discussion"},
+    {"create", "ref ref_type"},
+    {"delete", "ref ref_type"},
+    {"dependabot_alert", "alert"},
+    {"deployment", "deployment !deployment_status"},
+    {"deployment_status", "deployment deployment_status"},
+    {"discussion", "discussion !comment"},
+    {"discussion_comment", "discussion comment"},
+    {"fork", "forkee"},
+    {"gollum", "pages"},
+    {"installation", "installation"},
+    {"issue_comment", "issue comment"},
+    {"issues", "issue !comment"},
+    {"label", "label !issue !pull_request !discussion"},
+    {"milestone", "milestone !issue !pull_request"},
+    {"ping", "zen"},
+    {"pull_request", "pull_request !review !comment !thread"},
+    {"pull_request_review", "pull_request review"},
+    {"pull_request_review_comment", "pull_request comment"},
+    {"pull_request_review_thread", "pull_request thread"},
+    {"push", "ref commits|after"},
+    {"release", "release"},
+    {"star", "starred_at"},
+    {"status", "sha state"},
+    {"workflow_job", "workflow_job"},
+    {"workflow_run", "workflow_run"},
+};
+
+bool hasMember(const JsonFacts& body, std::string_view wanted) {
+  if (wanted.starts_with('!')) return !body.has({wanted.substr(1)});
+  const std::size_t bar = wanted.find('|');
+  if (bar == std::string_view::npos) return body.has({wanted});
+  return body.has({wanted.substr(0, bar)}) || body.has({wanted.substr(bar + 1)});
+}
+
+// The family's name is not signed, the body is.
+Result<void> requireBodyOf(std::string_view family, const JsonFacts& body) {
+  const auto* const known = std::find_if(std::begin(kBodies), std::end(kBodies),
+                                         [&](const auto& one) { return one.family == family; });
+  if (known == std::end(kBodies)) return {};
+  for (std::string_view rest = known->members; !rest.empty();) {
+    const std::string_view wanted = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(rest.size(), wanted.size() + 1));
+    if (!hasMember(body, wanted)) {
+      return fail(Reason::kSignatureInvalid, "the signed body is of another event");
+    }
+  }
+  return {};
+}
 
 class GithubChannel final : public BodyMacChannel {
  public:
@@ -46,6 +109,7 @@ class GithubChannel final : public BodyMacChannel {
     TRY_ASSIGN(const std::string_view family, word(exchange, kEventField, "_"));
     TRY_ASSIGN(const std::string_view delivery, word(exchange, kDelivery, "-"));
     TRY_ASSIGN(const JsonFacts body, objectFacts(exchange, services));
+    TRY(requireBodyOf(family, body));
     Received received;
     ChannelEvent& event = received.event;
     const std::string_view action = body.fact({"action"});

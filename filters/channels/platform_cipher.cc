@@ -72,7 +72,8 @@ std::optional<std::string_view> PlatformCipher::decrypt(const AesCbcKey& key, By
   if (!plain || plain->size() < kRandomBytes + kLengthBytes) return std::nullopt;
   const std::uint32_t length = readLength(plain->substr(kRandomBytes));
   const ByteView rest = plain->substr(kRandomBytes + kLengthBytes);
-  if (length > rest.size()) return std::nullopt;
+  // Of no text exchange.json() would give what it came in, which nobody signed.
+  if (length == 0 || length > rest.size()) return std::nullopt;
   if (!constantTimeEqual(rest.substr(length), receive_id_)) return std::nullopt;
   return rest.substr(0, length);
 }

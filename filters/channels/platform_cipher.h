@@ -2,7 +2,7 @@
 // How WeCom, WeChat and DingTalk encrypt (their WXBizMsgCrypt and DingCallbackCrypto): AES-256-CBC
 // with the key's first block as IV over random16 ‖ length32be ‖ text ‖ receive id, padded to 32
 // bytes, in base64, signed as signed_query.h says. The vendors' own decryptors take any padding and
-// any length; this one does not.
+// any length; this one does not, nor a text of nothing.
 // Thread: any (immutable).
 #pragma once
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Standard Webhooks, and Svix from which it comes (standard-webhooks/standard-webhooks, spec): id,
 // time and body are signed, by HMAC-SHA256 (`v1`) or Ed25519 (`v1a`); a list of signatures lets
-// keys be rolled. The key is what stands in base64 behind `whsec_` or `whpk_`. Thread: any
-// (immutable).
+// keys be rolled: one that fits is enough, whatever the others are. The key is what stands in
+// base64 behind `whsec_` or `whpk_`.
+// Thread: any (immutable).
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -78,18 +80,19 @@ Result<SignedHead> readHead(const Exchange& exchange) {
   return fail(Reason::kSignatureInvalid, "`svix-` and `webhook-` fields differ");
 }
 
-// Calls visit(version, signature) with each of the list. Versions that are not ours are passed over
-// by the visitor, as the standard wants it.
+// Calls visit(version, signature) with each of the list. What is no such pair is passed over, as
+// the standard wants it of versions that are not ours.
 template <class Visit>
 Result<void> forEachSignature(std::string_view list, Visit visit) {
-  for (std::size_t count = 0; !list.empty(); ++count) {
+  for (std::size_t count = 0; !list.empty();) {
     const std::string_view one = list.substr(0, list.find(' '));
-    const std::size_t comma = one.find(',');
-    if (comma == std::string_view::npos || count >= limits::kSignaturesMax) {
-      return fail(Reason::kSignatureInvalid, "no list of signatures, or too long a one");
-    }
-    TRY(visit(one.substr(0, comma), one.substr(comma + 1)));
     list.remove_prefix(std::min(list.size(), one.size() + 1));
+    if (one.empty()) continue;  // between two blanks
+    if (count++ >= limits::kSignaturesMax) {
+      return fail(Reason::kSignatureInvalid, "too long a list of signatures");
+    }
+    const std::size_t comma = one.find(',');
+    if (comma != std::string_view::npos) visit(one.substr(0, comma), one.substr(comma + 1));
   }
   return {};
 }
@@ -112,11 +115,14 @@ class StandardChannel final : public Channel {
   Result<Verified> verify(Exchange& exchange, Services& /*services*/) const override {
     TRY_ASSIGN(const SignedHead head, readHead(exchange));
     std::optional<std::size_t> found;
+    bool has_ours = false;
     TRY(forEachSignature(head.signatures, [&](std::string_view version, std::string_view text) {
-      auto key = fitting(exchange, head, version, text);
-      if (key && *key && !found) found = *key;
-      return key ? Result<void>() : fail(std::move(key).error());
+      if (!isOurs(version)) return;
+      has_ours = true;
+      const auto key = fitting(exchange, head, version, text);
+      if (!found) found = key;
     }));
+    if (!has_ours) return fail(Reason::kSignatureMissing, "no signature of a version that is ours");
     if (!found) return fail(Reason::kSignatureInvalid);
     return Verified{exchange.body.view(), parseTimestamp(head.time, TimeUnit::kSeconds), *found};
   }
@@ -155,27 +161,24 @@ class StandardChannel final : public Channel {
   }
 
  private:
-  // Nothing when the version is not ours or no key fits.
-  Result<std::optional<std::size_t>> fitting(const Exchange& exchange, const SignedHead& head,
-                                             std::string_view version,
-                                             std::string_view text) const {
+  // Whether there are keys for it.
+  bool isOurs(std::string_view version) const {
+    return version == "v1" ? !secrets_.empty() : version == "v1a" && !public_keys_.empty();
+  }
+  // Nothing when no key fits, or `text` is no base64 of its size. REQUIRES: isOurs(version).
+  std::optional<std::size_t> fitting(const Exchange& exchange, const SignedHead& head,
+                                     std::string_view version, std::string_view text) const {
     const auto pieces = head.pieces(exchange.body.view());
-    if (version == "v1" && !secrets_.empty()) {
+    if (version == "v1") {
       Mac mac{};
-      if (!decodeBase64Into(text, Base64::kStandard, mac)) return malformed();
+      if (!decodeBase64Into(text, Base64::kStandard, mac)) return std::nullopt;
       return fittingMac(secrets_, exchange, pieces, mac);
     }
-    if (version == "v1a" && !public_keys_.empty()) {
-      Ed25519Signature signature{};
-      if (!decodeBase64Into(text, Base64::kStandard, signature)) return malformed();
-      return fittingKey(public_keys_, exchange.started_wall, [&](const Ed25519Key& key) {
-        return key.verify(pieces, {signature.data(), signature.size()});
-      });
-    }
-    return std::optional<std::size_t>();
-  }
-  static tl::unexpected<Error> malformed() {
-    return fail(Reason::kSignatureInvalid, "a signature is no base64 of its size");
+    Ed25519Signature signature{};
+    if (!decodeBase64Into(text, Base64::kStandard, signature)) return std::nullopt;
+    return fittingKey(public_keys_, exchange.started_wall, [&](const Ed25519Key& key) {
+      return key.verify(pieces, {signature.data(), signature.size()});
+    });
   }
 
   const MacKeys secrets_;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stripe: one field `t=…,v1=…[,v1=…]`, HMAC-SHA256 over time, dot and body (docs.stripe.com,
 // "webhooks"; stripe-node). The key is the text of the secret, `whsec_` and all. `v0` is of tests
-// and says nothing; while a secret is rolled there are two `v1`.
+// and says nothing; while a secret is rolled there are two `v1`. One that fits is enough, whatever
+// the others are.
 // Thread: any (immutable).
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -35,33 +37,38 @@ struct SignedHead {
   static Result<SignedHead> read(const Exchange& exchange) {
     TRY_ASSIGN(std::string_view rest, signatureField(exchange, kSignature));
     SignedHead head;
-    for (std::size_t items = 0; !rest.empty(); ++items) {
-      if (items >= limits::kSignaturesMax) return malformed("of too many parts");
-      const std::size_t comma = rest.find(',');
-      TRY(head.add(rest.substr(0, comma)));
-      if (comma != std::string_view::npos && comma + 1 == rest.size()) return malformed("cut off");
-      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
+    for (std::size_t items = 0; !rest.empty();) {
+      std::string_view item = rest.substr(0, rest.find(','));
+      rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+      item.remove_prefix(std::min(item.size(), item.find_first_not_of(' ')));
+      if (item.empty()) continue;
+      if (items++ >= limits::kSignaturesMax) return malformed("of too many parts");
+      TRY(head.add(item));
     }
     if (head.time.empty()) return fail(Reason::kTimestampMissing, "no `t`");
-    if (head.count == 0) return fail(Reason::kSignatureMissing, "no `v1`");
+    if (!head.has_ours_) return fail(Reason::kSignatureMissing, "no `v1`");
+    if (head.count == 0) return malformed("of no `v1` that is a SHA-256 MAC");
     return head;
   }
 
  private:
+  bool has_ours_ = false;  // a `v1`, malformed or not
+
   static tl::unexpected<Error> malformed(const char* how) {
     return fail(Reason::kSignatureInvalid, "`Stripe-Signature` is " + std::string(how));
   }
   Result<void> add(std::string_view item) {
     const std::size_t equals_sign = item.find('=');
-    if (equals_sign == std::string_view::npos) return malformed("no list of pairs");
+    if (equals_sign == std::string_view::npos) return {};  // passed over
     const std::string_view name = item.substr(0, equals_sign);
     const std::string_view value = item.substr(equals_sign + 1);
     if (name == "t") {
       if (!time.empty()) return malformed("of two times");
       if (!isEpochTime(value, 10)) return fail(Reason::kTimestampMissing, "`t` is not 10 digits");
       time = value;
-    } else if (name == "v1" && !decodeHexInto(value, macs[count++])) {
-      return malformed("no SHA-256 MAC");
+    } else if (name == "v1") {
+      has_ours_ = true;
+      if (decodeHexInto(value, macs[count])) ++count;
     }
     return {};
   }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Telegram bots (core.telegram.org/bots/api, setWebhook): a token that never changes stands in a
 // field, and nothing is signed. Whoever learned it could send anything for ever, so an update's id
-// counts with its first body only.
+// counts with its first body only. Not every `date` is that of the update.
 // Thread: any (immutable).
+#include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -61,6 +63,7 @@ class TelegramChannel final : public Channel {
                                    {type, "user", "id"},
                                    {type, "sender_chat", "id"},
                                    {type, "actor_chat", "id"}});
+    if (!isDated(type)) return received;
     event.timestamp_ms = body.time({type, "edit_date"});
     if (!event.timestamp_ms) event.timestamp_ms = body.time({type, "date"});
     return received;
@@ -104,6 +107,19 @@ class TelegramChannel final : public Channel {
     }
     if (kind.empty()) return fail(Reason::kEventMissing, "an update of no kind");
     return exchange.keepFact(kind);
+  }
+
+  // Messages, and what becomes of members and reactions. The date of a `business_connection` is
+  // when it was made, whatever happens to it now.
+  static bool isDated(std::string_view kind) {
+    constexpr std::array<std::string_view, 12> kDated = {
+        "message",          "edited_message",
+        "channel_post",     "edited_channel_post",
+        "business_message", "edited_business_message",
+        "guest_message",    "my_chat_member",
+        "chat_member",      "chat_join_request",
+        "message_reaction", "message_reaction_count"};
+    return std::find(kDated.begin(), kDated.end(), kind) != kDated.end();
   }
 
   static std::string_view groupOf(const JsonFacts& body, std::string_view type) {

@@ -30,15 +30,14 @@ class Members {
       if (members.xml_->rootName() == kRootName) return members;
       return fail(Reason::kMalformedRequest, "the root is not `xml`");
     }
-    const auto& document = exchange.json(services.json);
-    if (!document) return fail(document.error());
-    members.json_ = document->root();
+    TRY_ASSIGN(const JsonFacts facts, objectFacts(exchange, services));
+    members.json_.emplace(facts);
     return members;
   }
 
   // Without blanks around; empty when there is none.
   Result<std::string_view> text(std::string_view name) const {
-    if (json_) return JsonFacts(*json_, exchange_).id({name});
+    if (json_) return json_->id({name});
     TRY_ASSIGN(const auto text, xml_->text(name, exchange_.arena));
     const std::string_view found = trimBlanks(text.value_or(""));
     if (found.size() > limits::kFactBytesMax) return hashFact(exchange_, found);
@@ -49,7 +48,7 @@ class Members {
   explicit Members(Exchange& exchange) : exchange_(exchange) {}
   Exchange& exchange_;
   std::optional<XmlDocument> xml_;
-  std::optional<JsonValue> json_;
+  std::optional<JsonFacts> json_;
 };
 
 // MsgType; of events what they are about.

@@ -144,9 +144,7 @@ class WecomBot final : public WecomChannel {
   }
   Result<Received> readEvent(Exchange& exchange, const Verified& verified,
                              Services& services) const override {
-    const auto& document = exchange.json(services.json);
-    if (!document) return fail(document.error());
-    const JsonFacts message(document->root(), exchange);
+    TRY_ASSIGN(const JsonFacts message, objectFacts(exchange, services));
     Received received;
     ChannelEvent& event = received.event;
     event.type = message.fact({"msgtype"});

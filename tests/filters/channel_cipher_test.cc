@@ -158,7 +158,7 @@ class PlatformCipherTest : public ::testing::Test {
 
 TEST_F(PlatformCipherTest, OpensWhatItSealedWhateverItsSize) {
   const PlatformCipher with = cipher({});
-  for (std::size_t size = 0; size <= 70; ++size) {
+  for (std::size_t size = 1; size <= 70; ++size) {
     const std::string text(size, 'x');
     const auto opened = open(with, sealed(with, text));
     ASSERT_TRUE(opened) << size;
@@ -208,7 +208,13 @@ TEST_F(PlatformCipherTest, ComparesTheReceiveIdWholeAndTheLengthWithTheEnd) {
   const PlatformCipher without = cipher({.receive_id = ""});
   EXPECT_TRUE(open(without, encrypted(padded(framed("text", "", 4)))));
   EXPECT_FALSE(open(without, encrypted(padded(framed("text", "corp", 4)))));
-  EXPECT_TRUE(open(without, encrypted(padded(framed("", "", 0)))));
+}
+
+// Else whoever asks for the text would be given what it came in.
+TEST_F(PlatformCipherTest, RefusesATextOfNothing) {
+  for (const char* id : {"", "corp"}) {
+    EXPECT_FALSE(open(cipher({.receive_id = id}), encrypted(padded(framed("", id, 0))))) << id;
+  }
 }
 
 TEST_F(PlatformCipherTest, RefusesWhatHasNoRoomForItsFrame) {

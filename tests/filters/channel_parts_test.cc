@@ -107,8 +107,41 @@ TEST(Form, GivesTheOnlyParameterOfAName) {
 }
 
 TEST(Form, RefusesTwoOfANameHoweverTheyAreSpelled) {
-  for (const char* form : {"b=1&b=1", "b=1&a=2&b", "b=1&%62=2", "%62=1", "b=1&x+y=2", "b&b"}) {
+  for (const char* form : {"b=1&b=1", "b=1&a=2&b", "b=1&%62=2", "%62=1", "%62&b", "b&b"}) {
     EXPECT_FALSE(onlyParameter(form, "b")) << form;
+  }
+  EXPECT_FALSE(onlyParameter("a+b=1", "a b"));
+}
+
+TEST(Form, LetsOtherNamesBeWrittenWithEscapes) {
+  for (const char* form : {"b=1&x+y=2", "b=1&%63=2", "a%5Bb%5D=2&b=1", "b%62=2&b=1", "100%=2&b=1",
+                           "%6=2&b=1", "b=1&+=2", "%zz&b=1", "%&b=1"}) {
+    const auto found = onlyParameter(form, "b");
+    ASSERT_TRUE(found) << form;
+    EXPECT_EQ(*found, "1") << form;
+  }
+}
+
+TEST(FormBody, OfAPayloadLivesLongerThanTheBody) {
+  ExchangeFixture f;
+  for (const std::string body : {"payload={}", "payload=%7B%7D"}) {
+    auto passage = f.passage();
+    passage->exchange.body.append(body);
+    const auto payload = formPayload(passage->exchange);
+    ASSERT_TRUE(payload && *payload);
+    EXPECT_EQ(**payload, "{}");
+    const std::string_view whole = passage->exchange.body.view();
+    EXPECT_FALSE((*payload)->data() >= whole.data() &&
+                 (*payload)->data() < whole.data() + whole.size());
+  }
+}
+
+TEST(FormBody, AsJsonRefusesNamesThatAreWrittenWithEscapes) {
+  ExchangeFixture f;
+  for (const char* body : {"a=1&%75ser=2", "a+b=1"}) {
+    auto passage = f.passage();
+    passage->exchange.body.append(body);
+    EXPECT_FALSE(formAsJson(passage->exchange)) << body;
   }
 }
 

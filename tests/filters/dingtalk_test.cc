@@ -101,6 +101,11 @@ TEST_F(DingtalkRobotTest, AnAnswerGoesToThePlatformOnly) {
   }
 }
 
+TEST_F(DingtalkRobotTest, TakesOneObjectOnly) {
+  use(kRobot);
+  EXPECT_EQ(say("[" + message("1") + "]"), Reason::kMalformedRequest);
+}
+
 TEST_F(DingtalkRobotTest, TakesOldAndNewSecretsWhileTheyAreReplaced) {
   const auto old_signer = channelOf(kRobot);
   f.secrets.secrets["${env:SECRET}"] = {"new", "s3cret"};
@@ -143,6 +148,11 @@ class DingtalkEventTest : public SealedChannelTest {
  private:
   Arena arena_;
 };
+
+TEST_F(DingtalkEventTest, TakesOneObjectOnly) {
+  use(kEvents);
+  EXPECT_EQ(say("[" + kEvent + "]"), Reason::kMalformedRequest);
+}
 
 TEST_F(DingtalkEventTest, EveryBitCounts) {
   use(kEvents + ", failures_per_minute: 0");

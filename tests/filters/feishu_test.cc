@@ -102,6 +102,19 @@ TEST_F(FeishuTest, ReadsBothVersionsOfEvents) {
   EXPECT_EQ(facts().timestamp_ms, 1'700'000'000'000);
 }
 
+TEST_F(FeishuTest, TakesOneObjectOnly) {
+  use(kConfig);
+  EXPECT_EQ(say("[" + eventOf("1") + "]"), Reason::kMalformedRequest);
+}
+
+// Else what stands beside it in the envelope would be read in its place.
+TEST_F(FeishuTest, RefusesAnEncryptedTextOfNothing) {
+  use(kConfig);
+  std::string body = encrypted(std::string(16, '\x10')).body;
+  body.pop_back();
+  EXPECT_EQ(send(signedBody(body + "," + eventOf("1").substr(1))), Reason::kSignatureInvalid);
+}
+
 TEST_F(FeishuTest, ComparesTokenAndApplication) {
   use(kConfig);
   for (const std::string& text :

@@ -59,22 +59,23 @@ TEST_F(GithubTest, TakesNoSha1) {
 TEST_F(GithubTest, TellsTheFactsOfJsonAndOfForms) {
   use(kConfig);
   const std::string json =
-      R"({"action":"opened","repository":{"full_name":"o/r"},"sender":{"login":"s"}})";
+      R"({"action":"opened","issue":1,"repository":{"full_name":"o/r"},"sender":{"login":"s"}})";
   for (const RequestText& request :
-       {signedRequest(json),
-        formOf("payload=%7B%22action%22:%22opened%22%2C%22repository%22:%7B%22full_name%22:%22o/r"
-               "%22%7D%2C%22sender%22:%7B%22login%22:%22s%22%7D%7D")}) {
+       {signedRequest(json), formOf("payload=%7B%22action%22:%22opened%22%2C%22issue%22:1%2C%"
+                                    "22repository%22:%7B%22full_name%22:%22o/r"
+                                    "%22%7D%2C%22sender%22:%7B%22login%22:%22s%22%7D%7D")}) {
     const Facts facts = factsOf(request);
     EXPECT_EQ(facts.event_type, "issues.opened");
     EXPECT_EQ(facts.group, "o/r");
     EXPECT_EQ(facts.sender, "s");
   }
-  EXPECT_EQ(factsOf("{}").event_type, "issues");
+  EXPECT_EQ(factsOf(R"({"issue":{}})").event_type, "issues");
 }
 
 TEST_F(GithubTest, RefusesFormsThatSayMoreThanTheirPayload) {
   use(kConfig);
-  EXPECT_EQ(send(formOf("payload=%7B%7D")), Reason::kAllowed);
+  EXPECT_EQ(send(formOf("payload=%7B%22issue%22:1%7D")), Reason::kAllowed);
+  EXPECT_EQ(send(formOf(R"(payload={"issue":1})")), Reason::kAllowed);
   for (const char* body : {"payload=%7B%7D&a=1", "payload=%7B%7D&payload=%7B%7D",
                            "payload=%7B%7D&%70ayload=%7B%7D", "payload=%ZZ"}) {
     EXPECT_EQ(send(formOf(body)), Reason::kMalformedRequest) << body;
@@ -93,7 +94,7 @@ TEST_F(GithubTest, KnowsADeliveryAgainUnderAnotherIdOrEventOrSpelling) {
            [](RequestText&) {}, [](RequestText& r) { field(r, kDelivery) = "another"; },
            [](RequestText& r) {
              field(r, kDelivery) = "another";
-             field(r, kEvent) = "push";
+             field(r, kEvent) = "watch";
            },
            [](RequestText& r) {  // the same MAC
              field(r, kDelivery) = "another";
@@ -105,6 +106,49 @@ TEST_F(GithubTest, KnowsADeliveryAgainUnderAnotherIdOrEventOrSpelling) {
     EXPECT_EQ(sendChanged(genuine, change), Reason::kDuplicate);
   }
   EXPECT_EQ(send(signedRequest()), Reason::kAllowed);
+}
+
+// The event's name is not signed: whoever saw a delivery could send it as another.
+TEST_F(GithubTest, RefusesANameThatTheSignedBodyContradicts) {
+  use(kConfig);
+  const auto sendAs = [&](const char* name, const std::string& body) {
+    return sendChanged(signedRequest(body), [&](RequestText& r) { field(r, kEvent) = name; });
+  };
+  const std::vector<std::pair<const char*, std::string>> genuine = {
+      {"issues", R"({"action":"opened","issue":{}})"},
+      {"issue_comment", R"({"action":"created","issue":{},"comment":{}})"},
+      {"pull_request", R"({"action":"opened","number":1,"pull_request":{}})"},
+      {"pull_request_review", R"({"action":"submitted","pull_request":{},"review":{}})"},
+      {"push", R"({"ref":"refs/heads/main","after":"0","commits":[]})"},
+      {"create", R"({"ref":"main","ref_type":"branch"})"},
+      {"release", R"({"action":"published","release":{}})"},
+      {"star", R"({"action":"deleted","starred_at":null})"},
+      {"ping", R"({"zen":"Design for failure.","hook_id":1})"},
+      {"workflow_run", R"({"action":"completed","workflow_run":{}})"}};
+  for (const auto& [name, body] : genuine) {
+    EXPECT_EQ(sendAs(name, body), Reason::kAllowed) << name;
+    EXPECT_EQ(sendAs(name, "{}"), Reason::kSignatureInvalid) << name;
+    EXPECT_EQ(sendAs("watch", body), Reason::kAllowed) << "nothing is known of its body";
+    for (const auto& [other, other_body] : genuine) {
+      if (other == name) continue;
+      EXPECT_EQ(sendAs(name, other_body), Reason::kSignatureInvalid) << other << " as " << name;
+    }
+  }
+  EXPECT_EQ(sendAs("push", R"({"ref":"r","commits":[]})"), Reason::kAllowed);
+  EXPECT_EQ(sendAs("push", R"({"ref":"r","after":"0"})"), Reason::kAllowed);
+}
+
+TEST_F(GithubTest, RemembersABodyForThirtyDays) {
+  use(kConfig);
+  f.add("dedupe", "{}");
+  const RequestText genuine = signedRequest();
+  f.send(genuine)->commit(f.loop.clock().now());
+  RequestText renamed = genuine;
+  field(renamed, kDelivery) = "another";
+  f.loop.advance(720h - 1s);
+  EXPECT_EQ(send(renamed), Reason::kDuplicate);
+  f.loop.advance(2s);
+  EXPECT_EQ(send(renamed), Reason::kAllowed);
 }
 
 TEST_F(GithubTest, AnswersPingsAndKnowsItsEvents) {

@@ -89,7 +89,14 @@ TEST_F(QqTest, NeverSignsWhatCouldBeAnEvent) {
                                 R"({"plain_token":"a b","event_ts":"1700000000"})",
                                 R"({"plain_token":"abc","event_ts":"1700000000{"})",
                                 R"({"plain_token":"abc","event_ts":"170000000"})",
+                                R"({"plain_token":"abc","event_ts":"17000000001"})",
+                                R"({"plain_token":"abc","event_ts":"170000000012"})",
                                 R"({"plain_token":"abc","event_ts":"17000000001234"})",
+                                R"({"plain_token":"abc","event_ts":" 1700000000"})",
+                                R"({"plain_token":"abc","event_ts":"1700000000 "})",
+                                R"({"plain_token":"abc","event_ts":17000000001})",
+                                R"({"plain_token":"abc","event_ts":1700000000.0})",
+                                R"({"plain_token":"abc","event_ts":["1700000000"]})",
                                 R"({"plain_token":"abc"})", R"({"event_ts":"1700000000"})"}) {
     const std::string body = R"({"op":13,"d":)" + std::string(challenge) + "}";
     EXPECT_EQ(send(signedRequest(body)), Reason::kMalformedRequest) << body;
@@ -114,6 +121,41 @@ TEST_F(QqTest, AnswersAChallengeThatNobodySignedOnlyDuringSetUp) {
   EXPECT_EQ(send({.body = "{"}), Reason::kJsonInvalid);
   f.loop.advance(40s);
   EXPECT_EQ(send(unsigned_request), Reason::kSignatureMissing);
+}
+
+TEST_F(QqTest, SignsATimeAsItIsWritten) {
+  use();
+  for (const char* time : {"1700000000", "1700000000123"}) {
+    for (const std::string& written : {std::string(time), '"' + std::string(time) + '"'}) {
+      const auto passage = f.send(
+          signedRequest(R"({"op":13,"d":{"plain_token":"abc","event_ts":)" + written + "}}"));
+      ASSERT_TRUE(passage->verdict && passage->verdict->reply() != nullptr) << written;
+      EXPECT_NE(passage->verdict->reply()->body.find(signatureOf(kSeed, time + std::string("abc"))),
+                std::string::npos);
+    }
+  }
+}
+
+TEST_F(QqTest, TakesTheSignatureThatIsAskedForOnlyOfTheTimeThatTheHeadTells) {
+  use();
+  const auto withTimes = [&](std::int64_t head, const std::string& event) {
+    RequestText request =
+        signedRequest(R"({"op":13,"d":{"plain_token":"abc","event_ts":)" + event + "}}", head);
+    const std::string signed_time =
+        event.front() == '"' ? event.substr(1, event.size() - 2) : event;
+    request.headers[0].second = signatureOf(kSeed, signed_time + "abc");
+    return send(request);
+  };
+  EXPECT_EQ(withTimes(kNow, "\"1700000000\""), Reason::kAllowed);
+  EXPECT_EQ(withTimes(kNow, "1700000000"), Reason::kAllowed);
+  EXPECT_EQ(withTimes(kNow + 1, "\"1700000000\""), Reason::kSignatureInvalid);
+  EXPECT_EQ(withTimes(kNow, "\"1700000000000\""), Reason::kSignatureInvalid);
+  EXPECT_EQ(withTimes(kNow, "\"17000000000\""), Reason::kSignatureInvalid);
+}
+
+TEST_F(QqTest, TakesOneObjectOnly) {
+  use();
+  EXPECT_EQ(send(signedRequest("[" + std::string(kBody) + "]")), Reason::kMalformedRequest);
 }
 
 TEST_F(QqTest, SignsAChallengeWithTheSecretThatAskedForIt) {

@@ -67,16 +67,27 @@ TEST_F(StripeTest, TakesAnyOfSeveralSignaturesAndLooksAtNoOtherVersion) {
 
 TEST_F(StripeTest, RefusesWhatIsNoListOfOneTimeAndMacs) {
   use(kConfig);
-  for (const char* text :
-       {"t=T,t=T,v1=V", "t=T,v1=V,", ",t=T,v1=V", "t=T,,v1=V", "t=T,v1=V,v1=", "t=T,v1=V,v1=00",
-        "t=T,v1= V", "t=T,v1=V ", "T,V", "t=T, v1=V,x", "t=T,v1=V0"}) {
+  for (const char* text : {"t=T,t=T,v1=V", "t=T,v1=V,t=T", "t=T,v1= V", "t=T,v1=V ", "t=T,v1=V0",
+                           "t=T,v1=", "t=T,v1=00,v1=x", "t=T,v1=V v1=V"}) {
     EXPECT_EQ(sendField(text), Reason::kSignatureInvalid) << text;
   }
   for (const char* text : {"v1=V", "t=,v1=V", "t=0T,v1=V", "t=T0,v1=V", "t=+T,v1=V", "t= T,v1=V",
                            "T=T,v1=V", "t=T v1=V", "t=1e9,v1=V"}) {
     EXPECT_EQ(sendField(text), Reason::kTimestampMissing) << text;
   }
-  EXPECT_EQ(sendField(""), Reason::kTimestampMissing);
+  for (const char* text : {"", ",", "T,V"}) {
+    EXPECT_EQ(sendField(text), Reason::kTimestampMissing) << text;
+  }
+  EXPECT_EQ(sendField("t=T,v1"), Reason::kSignatureMissing);
+}
+
+TEST_F(StripeTest, PassesOverWhatIsNoSignatureWhereAnotherFits) {
+  use(kConfig);
+  for (const char* text :
+       {"t=T, v1=V", "t=T,v1=V,", ",t=T,v1=V", "t=T,,v1=V", "t=T, ,v1=V",
+        "t=T,v1=V,v1=", "t=T,v1=00,v1=V", "t=T,v1=x, v1=V,x", "x,t=T,v1=V", "t=T,v1,v1=V"}) {
+    EXPECT_EQ(sendField(text), Reason::kAllowed) << text;
+  }
 }
 
 TEST_F(StripeTest, TakesABoundedNumberOfParts) {

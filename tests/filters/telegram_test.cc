@@ -114,6 +114,25 @@ TEST_F(TelegramTest, TellsTheFactsOfEachKind) {
   EXPECT_EQ(it.timestamp_ms, 1'699'999'990'000);
 }
 
+// The date of a connection is that of its making, whenever it changes.
+TEST_F(TelegramTest, TellsTheTimeOfAnUpdateOnlyWhereItIsOne) {
+  use(kConfig);
+  int id = 0;
+  const auto timeOf = [&](const std::string& kind) {
+    return factsOf(request(update(++id, "\"" + kind + R"(":{"date":1699999990})"))).timestamp_ms;
+  };
+  for (const char* kind : {"message", "edited_message", "channel_post", "edited_channel_post",
+                           "business_message", "edited_business_message", "my_chat_member",
+                           "chat_member", "chat_join_request", "message_reaction"}) {
+    EXPECT_EQ(timeOf(kind), 1'699'999'990'000) << kind;
+  }
+  for (const char* kind : {"business_connection", "callback_query", "chat_boost", "poll"}) {
+    EXPECT_EQ(timeOf(kind), std::nullopt) << kind;
+  }
+  const char* const old = R"("business_connection":{"id":"c","user":{"id":1},"date":1500000000})";
+  EXPECT_EQ(send(request(update(++id, old))), Reason::kAllowed);
+}
+
 TEST_F(TelegramTest, RefusesWhatIsOlderThanItsIdIsRemembered) {
   use(kConfig);
   const auto sentAt = [&](int id, std::int64_t time) {

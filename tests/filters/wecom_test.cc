@@ -248,6 +248,12 @@ TEST_F(WecomTest, TellsMistakesOfTheConfiguration) {
 
 class WecomBotTest : public WecomTest {};
 
+TEST_F(WecomBotTest, TakesOneObjectOnly) {
+  use(kBot);
+  EXPECT_EQ(say(R"([{"msgid":"1","from":{"userid":"u"},"msgtype":"text"}])"),
+            Reason::kMalformedRequest);
+}
+
 TEST_F(WecomBotTest, TellsGroupsFromSingleChats) {
   use(kBot);
   const auto chat = [](const std::string& kind) {
