@@ -205,7 +205,7 @@ TEST_F(DingtalkEventTest, ASuiteIsToldItsOwnWord) {
 TEST_F(DingtalkEventTest, ItsAnswersAreNoEvents) {
   use(kEvents);
   EXPECT_EQ(say("success"), Reason::kJsonInvalid);
-  EXPECT_EQ(say("123456"), Reason::kEventMissing);
+  EXPECT_EQ(say("123456"), Reason::kMalformedRequest);
 }
 
 TEST_F(DingtalkEventTest, ADuplicateIsToldTheEncryptedSuccess) {
