@@ -73,8 +73,8 @@ struct Bound {
 };
 // The request's fields, and the room of each head that is sent.
 constexpr Bound kGetMax{.allocations = 3, .recycled = 3};
-// The same, the body, what is settled at the end.
-constexpr Bound kWebhookMax{.allocations = 5, .recycled = 4};
+// The same, the body and its reader, what is settled at the end.
+constexpr Bound kWebhookMax{.allocations = 5, .recycled = 5};
 // The request's fields, its body, three for the fields of the refusal, the room of its head.
 constexpr Bound kForgedMax{.allocations = 6, .recycled = 2};
 
