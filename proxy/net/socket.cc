@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proxy/base/limits.h"
@@ -107,10 +106,8 @@ Result<void> connectResult(const Fd& fd) {
   return fail(Reason::kUpstreamUnreachable, "cannot connect: " + errorText(error_number));
 }
 
-// The system call itself, here and in sendTo(): glibc's functions are points at which a thread can
-// be cancelled, and pay two atomic operations each for what nobody does.
 IoResult receiveFrom(int fd, std::span<char> room) {
-  return fromCount(::syscall(SYS_recvfrom, fd, room.data(), room.size(), 0, nullptr, nullptr));
+  return fromCount(::recv(fd, room.data(), room.size(), 0));
 }
 
 IoResult peekFrom(int fd, std::span<char> room) {
@@ -118,7 +115,7 @@ IoResult peekFrom(int fd, std::span<char> room) {
 }
 
 IoResult sendTo(int fd, ByteView bytes) {
-  return fromCount(::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), MSG_NOSIGNAL, nullptr, 0));
+  return fromCount(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
 }
 
 void resetOnClose(int fd) {
