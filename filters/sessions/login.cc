@@ -179,7 +179,6 @@ class Login {
 
   void finish(Result<std::string> token) {
     const Resolver<Result<std::string>> resolver = *resolver_;  // resolving destroys this
-    resolver_.reset();  // or, resolved before anybody waits, it and this would keep each other
     resolver.resolve(std::move(token));
   }
 

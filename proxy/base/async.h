@@ -55,6 +55,7 @@ class [[nodiscard]] Async {
     CHECK(state_ != nullptr && state_->then == nullptr);
     if (state_->value.has_value()) {
       const auto state = std::move(state_);
+      const auto kept = std::move(state->kept);  // with a Resolver it and the state keep each other
       then(std::move(*state->value));
     } else {
       state_->then = std::move(then);

@@ -95,6 +95,24 @@ TEST(Async, KeepsWhatItNeedsAsLongAsSomebodyWaits) {
   EXPECT_EQ(kept.use_count(), 1);
 }
 
+// What is kept often has the Resolver, and may resolve before anybody waits.
+TEST(Async, LetsGoOfWhatItKeptWhenItsValueWasThereFirst) {
+  const auto kept = std::make_shared<std::optional<Resolver<int>>>();
+  int got = 0;
+  {
+    auto [answer, resolver] = Async<int>::make();
+    answer.keep(kept);
+    kept->emplace(resolver);
+    resolver.resolve(7);
+    answer.then([&](int value) {
+      EXPECT_GT(kept.use_count(), 1);  // not before it was heard
+      got = value;
+    });
+  }
+  EXPECT_EQ(got, 7);
+  EXPECT_EQ(kept.use_count(), 1);
+}
+
 struct CountingTask final : TurnEndTask {
   int runs = 0;
   void onTurnEnd() override { ++runs; }
