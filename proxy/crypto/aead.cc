@@ -12,14 +12,12 @@
 #include <openssl/evp.h>
 
 #include "proxy/crypto/hmac.h"
+#include "proxy/crypto/openssl_handle.h"
 
 namespace edgehold {
 namespace {
 
-struct ContextFree {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_CIPHER_CTX, ContextFree>;
+using Context = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
 
 // Fetched once: a fetch by name takes a lock and costs more than a short text.
 const EVP_CIPHER* cipher() {
@@ -27,19 +25,14 @@ const EVP_CIPHER* cipher() {
   return kCipher;
 }
 
-const unsigned char* bytesOf(ByteView view) {
-  return reinterpret_cast<const unsigned char*>(view.data());
-}
-unsigned char* bytesOf(char* bytes) { return reinterpret_cast<unsigned char*>(bytes); }
-
 // A context that has eaten key, nonce and what is bound.
 Context begin(bool encrypts, ByteView key, ByteView nonce, ByteView bound) {
   Context context(EVP_CIPHER_CTX_new());
   int size = 0;
   const bool is_ready = context != nullptr && bound.size() < INT_MAX &&
-                        EVP_CipherInit_ex2(context.get(), cipher(), bytesOf(key), bytesOf(nonce),
-                                           encrypts ? 1 : 0, nullptr) == 1 &&
-                        EVP_CipherUpdate(context.get(), nullptr, &size, bytesOf(bound),
+                        EVP_CipherInit_ex2(context.get(), cipher(), opensslBytes(key),
+                                           opensslBytes(nonce), encrypts ? 1 : 0, nullptr) == 1 &&
+                        EVP_CipherUpdate(context.get(), nullptr, &size, opensslBytes(bound),
                                          static_cast<int>(bound.size())) == 1;
   if (!is_ready) context.reset();
   return context;
@@ -49,9 +42,9 @@ Context begin(bool encrypts, ByteView key, ByteView nonce, ByteView bound) {
 bool pass(EVP_CIPHER_CTX& context, ByteView text, char* out) {
   int size = 0;
   int rest = 0;
-  return EVP_CipherUpdate(&context, bytesOf(out), &size, bytesOf(text),
+  return EVP_CipherUpdate(&context, opensslBytes(out), &size, opensslBytes(text),
                           static_cast<int>(text.size())) == 1 &&
-         EVP_CipherFinal_ex(&context, bytesOf(out) + size, &rest) == 1 &&
+         EVP_CipherFinal_ex(&context, opensslBytes(out) + size, &rest) == 1 &&
          static_cast<std::size_t>(size) == text.size();
 }
 

@@ -8,22 +8,16 @@
 
 #include <openssl/evp.h>
 
+#include "proxy/crypto/openssl_handle.h"
+
 namespace edgehold {
 namespace {
-
-struct ContextFree {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
 
 // Fetched once: a fetch by name takes a lock and costs more than a short text.
 const EVP_CIPHER* cipherOf(std::size_t key_bytes) {
   static const EVP_CIPHER* const kShort = EVP_CIPHER_fetch(nullptr, "AES-128-CBC", nullptr);
   static const EVP_CIPHER* const kLong = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
   return key_bytes == 16 ? kShort : kLong;
-}
-
-const unsigned char* bytesOf(ByteView view) {
-  return reinterpret_cast<const unsigned char*>(view.data());
 }
 
 }  // namespace
@@ -44,18 +38,18 @@ bool AesCbcKey::encrypt(ByteView iv, ByteView text, char* out) const {
 bool AesCbcKey::run(bool encrypts, ByteView iv, ByteView text, char* out) const {
   const bool is_whole = !text.empty() && text.size() % kAesBlockBytes == 0 && text.size() < INT_MAX;
   if (!is_whole || iv.size() != kAesBlockBytes) return false;
-  const std::unique_ptr<EVP_CIPHER_CTX, ContextFree> context(EVP_CIPHER_CTX_new());
+  const std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>> context(EVP_CIPHER_CTX_new());
   if (context == nullptr ||
-      EVP_CipherInit_ex2(context.get(), cipherOf(key_.size()), bytesOf(key_.reveal()), bytesOf(iv),
-                         encrypts ? 1 : 0, nullptr) != 1) {
+      EVP_CipherInit_ex2(context.get(), cipherOf(key_.size()), opensslBytes(key_.reveal()),
+                         opensslBytes(iv), encrypts ? 1 : 0, nullptr) != 1) {
     return false;
   }
   EVP_CIPHER_CTX_set_padding(context.get(), 0);
   int size = 0;
   int rest = 0;
-  auto* const to = reinterpret_cast<unsigned char*>(out);
-  return EVP_CipherUpdate(context.get(), to, &size, bytesOf(text), static_cast<int>(text.size())) ==
-             1 &&
+  auto* const to = opensslBytes(out);
+  return EVP_CipherUpdate(context.get(), to, &size, opensslBytes(text),
+                          static_cast<int>(text.size())) == 1 &&
          EVP_CipherFinal_ex(context.get(), to + size, &rest) == 1 &&
          static_cast<std::size_t>(size) + static_cast<std::size_t>(rest) == text.size();
 }

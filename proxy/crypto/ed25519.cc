@@ -8,18 +8,12 @@
 #include <openssl/evp.h>
 
 #include "proxy/base/log.h"
+#include "proxy/crypto/openssl_handle.h"
 
 namespace edgehold {
 namespace {
 
-struct ContextFree {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using Context = std::unique_ptr<EVP_MD_CTX, ContextFree>;
-
-const unsigned char* bytesOf(ByteView view) {
-  return reinterpret_cast<const unsigned char*>(view.data());
-}
+using Context = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 
 }  // namespace
 
@@ -28,7 +22,7 @@ Ed25519Key::Ed25519Key(evp_pkey_st* key) : key_(key, EVP_PKEY_free) {}
 std::optional<Ed25519Key> Ed25519Key::fromPublic(ByteView bytes) {
   if (bytes.size() != kEd25519KeyBytes) return std::nullopt;
   EVP_PKEY* const key =
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytesOf(bytes), bytes.size());
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, opensslBytes(bytes), bytes.size());
   if (key == nullptr) return std::nullopt;
   return Ed25519Key(key);
 }
@@ -36,7 +30,7 @@ std::optional<Ed25519Key> Ed25519Key::fromPublic(ByteView bytes) {
 std::optional<Ed25519Key> Ed25519Key::fromSeed(ByteView seed) {
   if (seed.size() != kEd25519KeyBytes) return std::nullopt;
   EVP_PKEY* const key =
-      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytesOf(seed), seed.size());
+      EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, opensslBytes(seed), seed.size());
   if (key == nullptr) return std::nullopt;
   return Ed25519Key(key);
 }
@@ -53,8 +47,8 @@ bool Ed25519Key::verify(std::span<const ByteView> pieces, ByteView signature) co
       EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1) {
     return false;
   }
-  return EVP_DigestVerify(context.get(), bytesOf(signature), signature.size(), bytesOf(message),
-                          message.size()) == 1;
+  return EVP_DigestVerify(context.get(), opensslBytes(signature), signature.size(),
+                          opensslBytes(message), message.size()) == 1;
 }
 
 std::optional<std::array<char, kEd25519SignatureBytes>> Ed25519Key::sign(ByteView message) const {
@@ -63,8 +57,8 @@ std::optional<std::array<char, kEd25519SignatureBytes>> Ed25519Key::sign(ByteVie
   const Context context(EVP_MD_CTX_new());
   if (context == nullptr ||
       EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
-      EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
-                     bytesOf(message), message.size()) != 1) {
+      EVP_DigestSign(context.get(), opensslBytes(signature.data()), &size, opensslBytes(message),
+                     message.size()) != 1) {
     return std::nullopt;
   }
   return signature;
@@ -73,8 +67,7 @@ std::optional<std::array<char, kEd25519SignatureBytes>> Ed25519Key::sign(ByteVie
 std::array<char, kEd25519KeyBytes> Ed25519Key::publicBytes() const {
   std::array<char, kEd25519KeyBytes> bytes{};
   std::size_t size = bytes.size();
-  CHECK(EVP_PKEY_get_raw_public_key(key_.get(), reinterpret_cast<unsigned char*>(bytes.data()),
-                                    &size) == 1);
+  CHECK(EVP_PKEY_get_raw_public_key(key_.get(), opensslBytes(bytes.data()), &size) == 1);
   return bytes;
 }
 

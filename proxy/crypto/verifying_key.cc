@@ -14,33 +14,23 @@
 #include <openssl/param_build.h>
 
 #include "proxy/crypto/ed25519.h"
+#include "proxy/crypto/openssl_handle.h"
 
 namespace edgehold {
 namespace {
 
 constexpr std::size_t kP256Bytes = 32;
 
-template <auto kFree>
-struct Free {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Number = std::unique_ptr<BIGNUM, Free<BN_free>>;
-using ParamsBuilder = std::unique_ptr<OSSL_PARAM_BLD, Free<OSSL_PARAM_BLD_free>>;
-using Params = std::unique_ptr<OSSL_PARAM, Free<OSSL_PARAM_free>>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
-using EcSignature = std::unique_ptr<ECDSA_SIG, Free<ECDSA_SIG_free>>;
-
-const unsigned char* bytesOf(ByteView view) {
-  return reinterpret_cast<const unsigned char*>(view.data());
-}
+using Number = std::unique_ptr<BIGNUM, Freed<BN_free>>;
+using ParamsBuilder = std::unique_ptr<OSSL_PARAM_BLD, Freed<OSSL_PARAM_BLD_free>>;
+using Params = std::unique_ptr<OSSL_PARAM, Freed<OSSL_PARAM_free>>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Freed<EVP_PKEY_CTX_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
+using EcSignature = std::unique_ptr<ECDSA_SIG, Freed<ECDSA_SIG_free>>;
 
 Number numberOf(ByteView bytes) {
-  return Number(BN_bin2bn(bytesOf(bytes), static_cast<int>(bytes.size()), nullptr));
+  return Number(BN_bin2bn(opensslBytes(bytes), static_cast<int>(bytes.size()), nullptr));
 }
 
 Key keyFrom(const char* type, OSSL_PARAM_BLD* builder) {
@@ -127,14 +117,14 @@ std::optional<VerifyingKey> VerifyingKey::p256(ByteView x, ByteView y) {
 std::optional<VerifyingKey> VerifyingKey::ed25519(ByteView bytes) {
   if (bytes.size() != kEd25519KeyBytes) return std::nullopt;
   EVP_PKEY* const key =
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytesOf(bytes), bytes.size());
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, opensslBytes(bytes), bytes.size());
   if (key == nullptr) return std::nullopt;
   return VerifyingKey(JwsAlgorithm::kEdDsa, key);
 }
 
 bool VerifyingKey::verify(ByteView message, ByteView signature) const {
   std::vector<unsigned char> der;
-  const unsigned char* bytes = bytesOf(signature);
+  const unsigned char* bytes = opensslBytes(signature);
   std::size_t size = signature.size();
   if (algorithm_ == JwsAlgorithm::kEs256) {
     if (size != 2 * kP256Bytes) return false;
@@ -147,7 +137,7 @@ bool VerifyingKey::verify(ByteView message, ByteView signature) const {
   const DigestContext context(EVP_MD_CTX_new());
   return context != nullptr &&
          EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key_.get()) == 1 &&
-         EVP_DigestVerify(context.get(), bytes, size, bytesOf(message), message.size()) == 1;
+         EVP_DigestVerify(context.get(), bytes, size, opensslBytes(message), message.size()) == 1;
 }
 
 }  // namespace edgehold

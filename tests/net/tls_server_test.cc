@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 
 #include "proxy/base/limits.h"
+#include "proxy/crypto/openssl_handle.h"
 #include "proxy/net/tls_context.h"
 #include "proxy/net/tls_principal.h"
 #include "proxy/net/tls_tickets.h"
@@ -32,13 +33,6 @@ std::string written(const TempDirectory& folder, std::string_view name, std::str
   return folder.file(name);
 }
 
-template <auto kFree>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
 using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Freed<SSL_free>>;
 using Session = std::unique_ptr<SSL_SESSION, Freed<SSL_SESSION_free>>;
