@@ -25,7 +25,7 @@ Result<SampleRequest> BodyMacChannel::sample(const SampleWish& wish) const {
   request.body = wish.body.empty() ? sampleBody(wish) : wish.body;
   const ByteView body = request.body;
   request.headers = {{"Content-Type", "application/json"},
-                     {field_.name(), field_.write(*key, std::span(&body, 1))}};
+                     {field_.name().text(), field_.write(*key, std::span(&body, 1))}};
   return request;
 }
 

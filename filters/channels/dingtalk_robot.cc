@@ -10,6 +10,7 @@
 #include "filters/channels/head_fields.h"
 #include "filters/channels/json_facts.h"
 #include "filters/channels/known_events.h"
+#include "filters/channels/mac_field.h"
 #include "filters/channels/replies.h"
 #include "filters/grammar.h"
 #include "proxy/crypto/hmac.h"
@@ -18,10 +19,9 @@ namespace edgehold {
 namespace {
 
 using namespace std::chrono_literals;
-using Signature = std::array<char, 32>;
 
 const FieldName kTimestampField("timestamp");
-const FieldName kSignatureField("sign");
+const MacField kSignatureField("sign", "", MacField::Form::kBase64);
 constexpr std::string_view kAnswersTo = "https://oapi.dingtalk.com/";
 
 // One hour, by the document. No retries are known.
@@ -54,7 +54,7 @@ class DingtalkRobot final : public Channel {
     TRY_ASSIGN(const Head head, readHead(exchange));
     const auto key = fittingKey(keys_, exchange.started_wall, [&](const RobotKey& one) {
       const std::array<ByteView, 3> pieces = {head.time, "\n", one.secret.reveal()};
-      return one.key.verify(pieces, {head.signature.data(), head.signature.size()});
+      return one.key.verify(pieces, {head.mac.data(), head.mac.size()});
     });
     if (!key) return fail(Reason::kSignatureInvalid);
     return Verified{exchange.body.view(), parseTimestamp(head.time, TimeUnit::kMilliseconds), *key};
@@ -75,7 +75,7 @@ class DingtalkRobot final : public Channel {
     if (message.fact({"conversationType"}) == "2") event.group = message.fact({"conversationId"});
     event.sender = message.firstFact({{"senderStaffId"}, {"senderId"}});
     event.timestamp_ms = message.time({"createAt"});
-    received.credential = kSignatureField.find(exchange.request.headers).value;
+    TRY_ASSIGN(received.credential, signatureField(exchange, kSignatureField.name()));
     return received;
   }
 
@@ -86,8 +86,8 @@ class DingtalkRobot final : public Channel {
     const std::array<ByteView, 3> pieces = {time, "\n", key->secret.reveal()};
     SampleRequest request;
     request.headers = {{"Content-Type", "application/json"},
-                       {"timestamp", time},
-                       {"sign", base64Encode(key->key.sign(pieces).view(), Base64::kStandard)}};
+                       {kTimestampField.text(), time},
+                       {kSignatureField.name().text(), kSignatureField.write(key->key, pieces)}};
     request.body = wish.body;
     if (request.body.empty()) {
       request.body = R"({"msgId":")" + randomHex(wish.random, 2) + R"(","createAt":)" + time +
@@ -105,19 +105,12 @@ class DingtalkRobot final : public Channel {
  private:
   struct Head {
     std::string_view time;
-    Signature signature;
+    Mac mac;
   };
   static Result<Head> readHead(const Exchange& exchange) {
     Head head;
-    TRY_ASSIGN(const std::string_view text, signatureField(exchange, kSignatureField));
-    if (!decodeBase64Into(text, Base64::kStandard, head.signature)) {
-      return fail(Reason::kSignatureInvalid, "the signature is not base64 of 32 bytes");
-    }
-    TRY_ASSIGN(head.time, singleField(exchange, kTimestampField, Reason::kTimestampMissing,
-                                      Reason::kTimestampMissing));
-    if (!isEpochTime(head.time, 13)) {
-      return fail(Reason::kTimestampMissing, "the timestamp is not 13 digits");
-    }
+    TRY_ASSIGN(head.mac, kSignatureField.read(exchange));
+    TRY_ASSIGN(head.time, timestampField(exchange, kTimestampField, 13));
     return head;
   }
 

@@ -27,11 +27,7 @@ struct Ed25519Head {
     if (!decodeHexInto(text, head.signature)) {
       return fail(Reason::kSignatureInvalid, "the signature is not 128 hexadecimal digits");
     }
-    TRY_ASSIGN(head.time, singleField(exchange, kTimestamp, Reason::kTimestampMissing,
-                                      Reason::kTimestampMissing));
-    if (!isEpochTime(head.time, 10)) {
-      return fail(Reason::kTimestampMissing, "the timestamp is not 10 digits");
-    }
+    TRY_ASSIGN(head.time, timestampField(exchange, kTimestamp, 10));
     return head;
   }
 

@@ -115,7 +115,7 @@ class FeishuChannel final : public Channel {
     SampleRequest request;
     request.body =
         R"({"encrypt":")" + base64Encode(fresh.random16 + plain, Base64::kStandard) + "\"}";
-    const std::string time = std::to_string(unixMilliseconds(wish.now) / 1000);
+    const std::string time = std::to_string(unixSeconds(wish.now));
     const DigestBytes signature = signatureOf(*key, {time, fresh.nonce, {}}, request.body);
     request.headers = {{"Content-Type", "application/json"},
                        {"X-Lark-Request-Timestamp", time},
@@ -140,11 +140,7 @@ class FeishuChannel final : public Channel {
     if (!decodeHexInto(text, head.signature)) {
       return fail(Reason::kSignatureInvalid, "the signature is not 64 hexadecimal digits");
     }
-    TRY_ASSIGN(head.time, singleField(exchange, kTimestampField, Reason::kTimestampMissing,
-                                      Reason::kTimestampMissing));
-    if (!isEpochTime(head.time, 10)) {
-      return fail(Reason::kTimestampMissing, "the timestamp is not 10 digits");
-    }
+    TRY_ASSIGN(head.time, timestampField(exchange, kTimestampField, 10));
     TRY_ASSIGN(head.nonce, signatureField(exchange, kNonceField));
     if (isPlainWord(head.nonce, kNonceBytesMax, "_-")) return head;
     return fail(Reason::kSignatureInvalid, "the nonce is no plain word");

@@ -3,8 +3,9 @@
 // Thread: any (immutable).
 #pragma once
 
-#include <array>
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "filters/field_name.h"
@@ -52,6 +53,16 @@ inline bool decodeBase64Into(std::string_view text, Base64 form, std::span<char>
 inline bool isEpochTime(std::string_view text, std::size_t digits) {
   return text.size() == digits && text.front() != '0' &&
          text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// The time's field: kTimestampMissing unless it comes once and isEpochTime() of so many digits.
+inline Result<std::string_view> timestampField(const Exchange& exchange, const FieldName& name,
+                                               std::size_t digits) {
+  TRY_ASSIGN(const std::string_view text,
+             singleField(exchange, name, Reason::kTimestampMissing, Reason::kTimestampMissing));
+  if (isEpochTime(text, digits)) return text;
+  return fail(Reason::kTimestampMissing,
+              "`" + name.text() + "` is not " + std::to_string(digits) + " digits");
 }
 
 // `[A-Za-z0-9]` and what `more` holds, 1 to `most` of them.

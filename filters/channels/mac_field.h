@@ -30,7 +30,7 @@ class MacField {
   MacField(std::string name, std::string_view prefix, Form form)
       : name_(std::move(name)), prefix_(prefix), form_(form) {}
 
-  const std::string& name() const { return name_.text(); }
+  const FieldName& name() const { return name_; }
   // Errors: kSignatureMissing, kSignatureInvalid when it comes twice or is in another form.
   Result<Mac> read(const Exchange& exchange) const;
   // What the sender would write.

@@ -86,7 +86,7 @@ class SlackChannel final : public Channel {
         {"Content-Type",
          request.body.starts_with('{') ? "application/json" : "application/x-www-form-urlencoded"},
         {kTimestamp.text(), time},
-        {kSignature.name(), kSignature.write(*key, signedPieces(time, request.body))}};
+        {kSignature.name().text(), kSignature.write(*key, signedPieces(time, request.body))}};
     return request;
   }
 
@@ -97,11 +97,7 @@ class SlackChannel final : public Channel {
 
  private:
   static Result<std::string_view> readTime(const Exchange& exchange) {
-    TRY_ASSIGN(
-        const std::string_view time,
-        singleField(exchange, kTimestamp, Reason::kTimestampMissing, Reason::kTimestampMissing));
-    if (isEpochTime(time, 10)) return time;
-    return fail(Reason::kTimestampMissing, "the timestamp is not 10 digits");
+    return timestampField(exchange, kTimestamp, 10);
   }
 
   static Result<Received> challenge(const JsonFacts& body) {

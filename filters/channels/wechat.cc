@@ -112,7 +112,7 @@ class PlainWechat final : public WechatChannel {
   Result<SampleRequest> sample(const SampleWish& wish) const override {
     const auto* const token = firstLive(tokens_, wish.now);
     if (token == nullptr) return fail("no secret has resolved");
-    const std::string time = std::to_string(unixMilliseconds(wish.now) / 1000);
+    const std::string time = std::to_string(unixSeconds(wish.now));
     const std::string nonce = randomHex(wish.random, 1);
     SampleRequest request;
     request.query =

@@ -132,7 +132,7 @@ std::string sampleMessage(const SampleWish& wish) {
   std::string text =
       "<xml><ToUserName><![CDATA[SAMPLE]]></ToUserName>"
       "<FromUserName><![CDATA[SAMPLE]]></FromUserName><CreateTime>";
-  text.append(std::to_string(unixMilliseconds(wish.now) / 1000));
+  text.append(std::to_string(unixSeconds(wish.now)));
   text.append("</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[hello]]>");
   text.append("</Content><MsgId>").append(std::to_string(wish.random.next() >> 1));
   return text.append("</MsgId></xml>");
