@@ -24,8 +24,6 @@ using namespace std::chrono_literals;
 using State = ClaimResult::State;
 
 constexpr Duration kPollInterval = 25ms;
-// Of the ids that had come before, as they are told: heads of upstreams are small.
-constexpr std::size_t kSeenIdsBytesMax = 2048;
 constexpr Duration kWaitMax = limits::kFilterTimeout - 500ms;  // we answer before the walk gives up
 
 // The claim of one exchange until its end is known.
@@ -145,7 +143,8 @@ Result<State> Dedupe::claimNames(std::string_view id, Exchange& exchange,
   for (const std::string_view other : exchange.facts.batch_ids) {
     if (state == State::kInFlight) return state;
     TRY_ASSIGN(const State its, claim(other, exchange, services));
-    const bool is_told = its == State::kCommitted && seen.size() + other.size() < kSeenIdsBytesMax;
+    const bool is_told =
+        its == State::kCommitted && seen.size() + other.size() < limits::kSeenIdsBytesMax;
     if (is_told) seen.append(seen.empty() ? "" : ",").append(other);
     if (its != State::kCommitted) state = its;
   }

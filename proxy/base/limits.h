@@ -152,6 +152,8 @@ inline constexpr std::size_t kSignedPiecesMax = 16;  // of one signed text
 inline constexpr std::size_t kSecretsMax = 16;       // live versions in one channel
 inline constexpr std::size_t kBatchEventsMax = 256;  // in one callback of a platform
 inline constexpr std::size_t kSignaturesMax = 16;    // in one field, any of which may fit
+// Of a batch's ids that had come before, as the upstream is told them: its heads are small.
+inline constexpr std::size_t kSeenIdsBytesMax = 2048;
 
 // Tokens (RFC 7519) and the keys that verify them.
 inline constexpr std::size_t kJwsBytesMax = 16 * 1024;

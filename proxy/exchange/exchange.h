@@ -34,11 +34,11 @@ class Route;
 
 // The transport's facts about who sent it.
 struct ClientFacts {
-  // The socket's other end, or whom a trusted proxy announced there (PROXY protocol). Failed
-  // verifications are charged to it.
+  // The socket's other end, or whom a trusted proxy announced there (PROXY protocol).
   Endpoint peer;
-  bool is_unknown = false;       // the proxy did not say who it is: nothing it claims is believed
-  IpAddress address;             // the client behind trusted proxies, else peer.ip
+  bool is_unknown = false;  // the proxy did not say who it is: nothing it claims is believed
+  // The client behind trusted proxies, else peer.ip. Failed verifications are charged to it.
+  IpAddress address;
   bool is_trusted_peer = false;  // the peer may set X-Forwarded-*, X-Request-Id, traceparent
   bool is_secure = false;        // TLS
   std::string_view server_name;  // SNI; lives with the connection
