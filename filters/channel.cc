@@ -64,11 +64,23 @@ class ChannelFilter final : public Filter {
     return channel_->refuse(std::move(checked).error());
   }
 
-  // Refusals are verdicts, never errors: what `on_error` opens must not be open to forgeries.
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
+    auto preparation = channel_->prepare(exchange, services);
+    if (!preparation) return judge(exchange, services);
+    return std::move(*preparation)
+        .map<Result<Verdict>>([this, &exchange, &services](Channel::Prepared /*over*/) {
+          return judge(exchange, services);
+        });
+  }
+
+ private:
+  // Refusals are verdicts, never errors: what `on_error` opens must not be open to forgeries.
+  Verdict judge(Exchange& exchange, Services& services) const {
     Result<Verified> verified = channel_->verify(exchange, services);
     if (!verified) {
-      terms_.failures.charge(exchange, services);
+      // Nobody proved anything wrong where there was nothing to verify with.
+      const bool is_judged = verified.error().reason != Reason::kSecretUnavailable;
+      if (is_judged) terms_.failures.charge(exchange, services);
       return channel_->refuse(std::move(verified).error());
     }
     if (auto stale = refuseStale(*verified, services)) return *std::move(stale);
@@ -82,7 +94,6 @@ class ChannelFilter final : public Filter {
     return accept(*received, *verified, exchange, services);
   }
 
- private:
   // The configured dialect is for any sender: `method_path` says there what may come.
   bool restrictsMethods() const { return channel_->traits().retry_horizon != 0s; }
 

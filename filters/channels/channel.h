@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/base/async.h"
 #include "proxy/base/config_reader.h"
 #include "proxy/base/random.h"
 #include "proxy/base/result.h"
@@ -80,15 +81,25 @@ struct Received {
 
 class Channel : public Acknowledger {
  public:
+  struct Prepared {};
+
   virtual const ChannelTraits& traits() const = 0;
 
   // What can be refused before a byte of the body is read: missing fields, wrong forms, no live
   // secret (kSecretUnavailable). Cheap: no cryptography. The method is one that the traits allow.
   virtual Result<void> checkHead(const Exchange& exchange) const = 0;
 
+  // What verify() lacks and somebody else has (public keys that a platform publishes): it is called
+  // when it is over, however it ended. Most lack nothing, and nobody waits.
+  virtual std::optional<Async<Prepared>> prepare(Exchange& /*exchange*/,
+                                                 Services& /*services*/) const {
+    return std::nullopt;
+  }
+
   // Verifies the raw bytes, with every live secret in constant time, and decrypts them; parses no
   // more of them than that takes. Errors: kSignatureMissing, kSignatureInvalid, kTimestampMissing,
-  // kMalformedRequest, kJsonInvalid. REQUIRES: the body is whole.
+  // kMalformedRequest, kJsonInvalid; kSecretUnavailable for what prepare() could not get. REQUIRES:
+  // the body is whole.
   virtual Result<Verified> verify(Exchange& exchange, Services& services) const = 0;
 
   // Reads what was verified. Freshness and duplicates are other people's business. Errors:

@@ -2,9 +2,11 @@
 // Bots of Teams and of the Bot Framework's other channels (MicrosoftDocs/bot-docs, "authenticate
 // requests from the Bot Connector"): a token of the connector, about the sender and nothing of the
 // body. So a key must speak for the body's channel, the token must name the body's service, and an
-// activity's id counts with its first body only. The document wants 403 for what fails.
-// Thread: any (immutable).
+// activity's id counts with its first body only. The document wants 403 for what fails. The keys
+// roll: they come from `jwks: {upstream: …, path: /v1/.well-known/keys}`, or from a `jwks_file`.
+// Thread: any (immutable, but for the keys, which are synchronised).
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -12,8 +14,8 @@
 #include "filters/channels/head_fields.h"
 #include "filters/channels/replies.h"
 #include "filters/channels/teams_activity.h"
-#include "proxy/base/limits.h"
-#include "proxy/crypto/jwks.h"
+#include "filters/tokens/key_source.h"
+#include "proxy/base/loop.h"
 #include "proxy/crypto/jws.h"
 #include "proxy/crypto/jwt_claims.h"
 
@@ -33,7 +35,7 @@ const ChannelTraits kTraits = {.retry_horizon = 2h, .known_events = known_events
 // Whom tokens are for, who issues them, with which keys.
 struct Connector {
   std::string app_id, issuer;
-  Jwks keys;
+  std::unique_ptr<const KeySource> keys;
 };
 
 class TeamsChannel final : public Channel {
@@ -47,13 +49,22 @@ class TeamsChannel final : public Channel {
     return {};
   }
 
+  // What is no token of the connector's form asks nobody.
+  std::optional<Async<Prepared>> prepare(Exchange& exchange, Services& services) const override {
+    const Result<Jws> jws = readConnectorJws(exchange, services);
+    const Clock& clock = services.loop.clock();
+    if (!jws || !connector_.keys->takeFetch(jws->key_id, clock.now())) return std::nullopt;
+    return connector_.keys->fetch(*services.calls, clock)
+        .map<Prepared>([](const KeySource::Keys& /*kept*/) { return Prepared{}; });
+  }
+
   Result<Verified> verify(Exchange& exchange, Services& services) const override {
-    TRY_ASSIGN(const std::string_view token, readToken(exchange));
-    TRY_ASSIGN(const Jws jws, readJws(token, services.json));
-    if (jws.algorithm != JwsAlgorithm::kRs256) {
-      return fail(Reason::kSignatureInvalid, "the connector signs by RS256 only");
+    TRY_ASSIGN(const Jws jws, readConnectorJws(exchange, services));
+    const KeySource::Keys keys = connector_.keys->current(services.loop.clock().now());
+    if (keys == nullptr) {
+      return fail(Reason::kSecretUnavailable, "there are no keys to verify with");
     }
-    TRY_ASSIGN(const Jwk* const key, connector_.keys.verify(jws));
+    TRY_ASSIGN(const Jwk* const key, keys->verify(jws));
     const auto claims = services.json.parse(jws.payload);
     if (!claims) return fail(Reason::kSignatureInvalid, "the token's payload is no JSON");
     TRY(checkClaims(claims->root(), exchange.started_wall));
@@ -92,6 +103,13 @@ class TeamsChannel final : public Channel {
     return fail(Reason::kSignatureInvalid, "`Authorization` is of another scheme");
   }
 
+  static Result<Jws> readConnectorJws(const Exchange& exchange, Services& services) {
+    TRY_ASSIGN(const std::string_view token, readToken(exchange));
+    TRY_ASSIGN(Jws jws, readJws(token, services.json));
+    if (jws.algorithm == JwsAlgorithm::kRs256) return jws;
+    return fail(Reason::kSignatureInvalid, "the connector signs by RS256 only");
+  }
+
   Result<void> checkClaims(JsonValue claims, WallTime now) const {
     if (!isJwtClaim(claims, "iss", connector_.issuer)) {
       return fail(Reason::kSignatureInvalid, "the token is of another issuer");
@@ -122,19 +140,8 @@ std::unique_ptr<const Channel> make(ConfigReader& config, const FilterBuild& bui
   Connector connector;
   connector.app_id = config.requiredText("app_id");
   connector.issuer = config.text("issuer", kIssuer);
-  const std::string file = config.requiredText("jwks_file");
-  if (file.empty()) return nullptr;
-  const auto text = build.files.read(file, limits::kJwksBytesMax);
-  if (!text) {
-    config.reject("jwks_file", text.error().message);
-    return nullptr;
-  }
-  Result<Jwks> keys = Jwks::parse(*text);
-  if (!keys) {
-    config.reject("jwks_file", keys.error().message);
-    return nullptr;
-  }
-  connector.keys = *std::move(keys);
+  connector.keys = KeySource::read(config, build);
+  if (connector.keys == nullptr) return nullptr;
   return std::make_unique<TeamsChannel>(std::move(connector));
 }
 

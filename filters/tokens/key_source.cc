@@ -34,7 +34,7 @@ class KeySource::Fetch {
       if (auto keys = read(answer)) {
         source_.keep(std::make_shared<const Jwks>(*std::move(keys)), now);
       } else {
-        LogEvery(1000, WARNING) << "jwt_auth: keys of `" << source_.terms_.upstream
+        LogEvery(1000, WARNING) << "keys of `" << source_.terms_.upstream
                                 << "`: " << keys.error().message;
       }
       const Resolver<Keys> kept = resolver;  // resolving destroys this

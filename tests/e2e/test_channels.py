@@ -10,12 +10,14 @@ import ssl
 import subprocess
 import tempfile
 import time
+import unittest
 import urllib.parse
 from pathlib import Path
 
-from harness import ROOT, Case, certificates
+from harness import PLAIN_BINARY, ROOT, Case, answer, certificates
 
 EXAMPLES = ROOT / "conf/channels"
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 # Secrets that have a form of their own; others may be any text.
 SECRETS = {
@@ -31,7 +33,7 @@ UNSIGNABLE = {"discord", "teams"}
 
 
 class ChannelCase(Case):
-    def example(self, name, upstream, changes=(), files=None):
+    def example(self, name, upstream, changes=(), files=None, environment=None, **more):
         """The example as it stands, but for its address, its upstream's, and `changes` of text."""
         text = (EXAMPLES / (name + ".yaml")).read_text()
         for old, new in changes:
@@ -45,7 +47,8 @@ class ChannelCase(Case):
         return self.edgehold(
             text, files={"tls/cert.pem": certificate.read_text(), "tls/key.pem": key.read_text(),
                          **(files or {})},
-            environment={n: SECRETS.get(n, "e2e-secret-of-" + n.lower()) for n in names})
+            environment={**{n: SECRETS.get(n, "e2e-secret-of-" + n.lower()) for n in names},
+                         **(environment or {})}, **more)
 
     def sign(self, proxy, name, body=None):
         arguments = ["channel", "sign", name, "-c", str(proxy.config_path), "--json"]
@@ -259,34 +262,35 @@ class Teams(ChannelCase):
     def encode(octets):
         return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
+    def make_key(self, name="k1"):
+        """A key of the connector, and how it publishes it."""
+        self.dir = self.folder()
+        self.key, self.key_name = self.dir / "key.pem", name
+        self.openssl("genrsa", "-out", str(self.key), "2048")
+        modulus = self.openssl("rsa", "-in", str(self.key), "-noout", "-modulus").decode()
+        octets = bytes.fromhex(modulus.strip().partition("=")[2])
+        return json.dumps({"keys": [{"kty": "RSA", "kid": name, "n": self.encode(octets),
+                                     "e": "AQAB", "endorsements": ["msteams"]}]})
+
     def token(self, **changes):
         now = int(time.time())
         claims = {"iss": "https://api.botframework.com", "aud": self.APP, "nbf": now - 60,
                   "exp": now + 600, "serviceurl": self.SERVICE, **changes}
-        header = {"alg": "RS256", "typ": "JWT", "kid": "k1"}
+        header = {"alg": "RS256", "typ": "JWT", "kid": self.key_name}
         text = ".".join(self.encode(json.dumps(part).encode()) for part in (header, claims))
         message = self.dir / "message"
         message.write_text(text)
         return text + "." + self.encode(self.openssl("dgst", "-sha256", "-sign", str(self.key),
                                                      str(message)))
 
-    def activity(self, proxy, token, text="hello"):
-        body = {"type": "message", "id": "1", "channelId": "msteams", "serviceUrl": self.SERVICE,
+    def activity(self, proxy, token, text="hello", name="1"):
+        body = {"type": "message", "id": name, "channelId": "msteams", "serviceUrl": self.SERVICE,
                 "conversation": {"id": "19:c"}, "from": {"id": "29:1"}, "text": text}
         return self.request(proxy, "/api/messages", [
             ("Content-Type", "application/json"), ("Authorization", "Bearer " + token)],
             json.dumps(body))
 
-    def test_a_token_of_the_connector_lets_one_body_in(self):
-        self.dir = self.folder()
-        self.key = self.dir / "key.pem"
-        self.openssl("genrsa", "-out", str(self.key), "2048")
-        modulus = self.openssl("rsa", "-in", str(self.key), "-noout", "-modulus").decode()
-        octets = bytes.fromhex(modulus.strip().partition("=")[2])
-        keys = {"keys": [{"kty": "RSA", "kid": "k1", "n": self.encode(octets), "e": "AQAB",
-                          "endorsements": ["msteams"]}]}
-        upstream = self.upstream()
-        proxy = self.example("teams", upstream, files={"teams-keys.json": json.dumps(keys)})
+    def lets_one_body_in(self, proxy, upstream):
         for claims in ({"aud": "another"}, {"iss": "https://evil.example"}, {"exp": 1700000000},
                        {"serviceurl": "https://evil.example/"}):
             refused = self.send(proxy, self.activity(proxy, self.token(**claims)))
@@ -300,6 +304,66 @@ class Teams(ChannelCase):
         self.assertEqual(forged[0], 403)
         self.assertEqual(self.send(proxy, self.activity(proxy, token)), (200, b""))
         self.assertEqual(len(upstream.requests), 1)
+
+    def published(self, upstream, **more):
+        """The example with a connector of our own, whose last key set counts."""
+        self.keys = [self.make_key()]
+        self.connector = self.upstream(
+            lambda request, _: self.keys[-1] and answer(body=self.keys[-1].encode()))
+        return self.example("teams", upstream,
+                            [("https://login.botframework.com", self.connector.url)], **more)
+
+    def test_a_token_of_the_connector_lets_one_body_in(self):
+        upstream = self.upstream()
+        proxy = self.published(upstream)
+        self.lets_one_body_in(proxy, upstream)
+        self.assertEqual([r.target for r in self.connector.requests], ["/v1/.well-known/keys"])
+
+    def test_keys_may_come_from_a_file(self):
+        upstream = self.upstream()
+        keys = self.make_key()
+        proxy = self.example("teams", upstream, [
+            ("          jwks: {", "          # jwks: {"), ("# jwks_file", "jwks_file")],
+            files={"teams-keys.json": keys})
+        self.lets_one_body_in(proxy, upstream)
+
+    def test_without_keys_nobody_is_let_in_and_the_platform_is_asked_to_come_again(self):
+        upstream = self.upstream()
+        proxy = self.published(upstream)
+        self.keys.append(False)  # hangs up
+        status, body = self.send(proxy, self.activity(proxy, self.token()))
+        self.assertEqual((status, json.loads(body)["reason"]), (503, "secret_unavailable"))
+        self.assertEqual(upstream.requests, [])
+        self.keys.pop()
+        self.assertEqual(self.send(proxy, self.activity(proxy, self.token()))[0], 200)
+
+    def test_a_key_that_is_not_known_is_asked_for_once_in_a_while(self):
+        upstream = self.upstream()
+        proxy = self.published(upstream)
+        self.assertEqual(self.send(proxy, self.activity(proxy, self.token()))[0], 200)
+        self.keys.append(self.make_key("k2"))
+        for name in ("2", "3"):
+            refused = self.send(proxy, self.activity(proxy, self.token(), name=name))
+            self.assertEqual(refused[0], 403)
+        self.assertEqual(len(self.connector.requests), 1)
+        self.assertEqual(len(upstream.requests), 1)
+
+    @unittest.skipUnless(FAKETIME, "libfaketime is not installed")
+    def test_a_key_that_is_new_is_fetched(self):
+        # Half a minute later, by a clock that jumps; the library is not one for sanitizers.
+        folder = self.folder()
+        offset, fresh = folder / "offset", folder / "fresh"
+        offset.write_text("+0s")
+        upstream = self.upstream()
+        proxy = self.published(upstream, binary=PLAIN_BINARY, environment={
+            "LD_PRELOAD": str(FAKETIME[0]), "FAKETIME_TIMESTAMP_FILE": str(offset),
+            "FAKETIME_NO_CACHE": "1"})
+        self.assertEqual(self.send(proxy, self.activity(proxy, self.token()))[0], 200)
+        self.keys.append(self.make_key("k2"))
+        fresh.write_text("+31s")
+        fresh.rename(offset)
+        self.assertEqual(self.send(proxy, self.activity(proxy, self.token(), name="2"))[0], 200)
+        self.assertEqual(len(self.connector.requests), 2)
 
 
 class Encrypting(ChannelCase):

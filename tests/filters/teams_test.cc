@@ -46,9 +46,27 @@ class TeamsTest : public ChannelTest {
   static RequestText with(const std::string& token, const std::string& body = activity()) {
     return {.headers = {{kField, "Bearer " + token}}, .body = body};
   }
+  static constexpr const char* kPublished =
+      "dialect: teams, app_id: app-1, jwks: {upstream: platform, path: /keys}, "
+      "failures_per_minute: 1";
+  void publish(const std::string& keys, std::uint16_t status = 200) {
+    f.calls.answers.insert_or_assign("/keys", CallAnswer{status, "application/json", keys});
+  }
+  static std::string endorsed(const JwsSigner& by) {
+    return by.jwks(R"(,"endorsements":["msteams"])");
+  }
+  // Another activity each time: a token lets one body in for each.
+  RequestText next(const std::string& token) {
+    std::string body = activity();
+    body.replace(body.find("\"1\""), 3, "\"n" + std::to_string(++sent_) + "\"");
+    return with(token, body);
+  }
   Reason sendClaims(std::string_view name, std::string_view value) {
     return send(with(signer().sign(claims(name, value))));
   }
+
+ private:
+  int sent_ = 0;
 };
 
 TEST_F(TeamsTest, TakesATokenOfTheConnector) {
@@ -179,10 +197,100 @@ TEST_F(TeamsTest, TakesTokensOfTheIssuerThatOperatorsName) {
   EXPECT_EQ(send(with(signer().sign(claims()))), Reason::kSignatureInvalid);
 }
 
+// --- keys that the connector publishes
+
+TEST_F(TeamsTest, FetchesTheConnectorsKeysWhenTheyAreNeededAndKeepsThem) {
+  use(kPublished);
+  publish(endorsed(signer()));
+  const std::string token = signer().sign(claims());
+  EXPECT_EQ(send(next(token)), Reason::kAllowed);
+  EXPECT_EQ(send(next(token)), Reason::kAllowed);
+  ASSERT_EQ(f.calls.asked.size(), 1u);
+  EXPECT_EQ(f.calls.asked[0].request.upstream, "platform");
+  EXPECT_EQ(f.calls.asked[0].request.target, "/keys");
+  f.loop.advance(1h);
+  EXPECT_EQ(send(next(token)), Reason::kAllowed);
+  EXPECT_EQ(f.calls.asked.size(), 2u);
+}
+
+TEST_F(TeamsTest, AnUnknownKeyCausesOneFetchInHalfAMinute) {
+  use("dialect: teams, app_id: app-1, jwks: {upstream: platform, path: /keys}, "
+      "failures_per_minute: 0");
+  publish(endorsed(signer()));
+  EXPECT_EQ(send(next(signer().sign(claims()))), Reason::kAllowed);
+  const JwsSigner rolled(JwsAlgorithm::kRs256, "k2");
+  const std::string token = rolled.sign(claims());
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(send(next(token)), Reason::kSignatureInvalid);
+  EXPECT_EQ(f.calls.asked.size(), 1u);
+  f.loop.advance(30s);
+  publish(endorsed(rolled));
+  EXPECT_EQ(send(next(token)), Reason::kAllowed);
+  EXPECT_EQ(f.calls.asked.size(), 2u);
+}
+
+TEST_F(TeamsTest, WaitsForTheKeysAndFollowsOnlyWhatTheyEndorse) {
+  use(kPublished);
+  const auto genuine = f.send(next(signer().sign(claims())));
+  const auto other = f.send(with(signer().sign(claims()),
+                                 activity("", "https://smba.trafficmanager.net/emea/", "webchat")));
+  EXPECT_FALSE(genuine->is_over);
+  ASSERT_EQ(f.calls.asked.size(), 2u);
+  for (const auto& asked : f.calls.asked) {
+    asked.answer.resolve(CallAnswer{200, "", endorsed(signer())});
+  }
+  EXPECT_TRUE(genuine->isAllowed());
+  EXPECT_EQ(other->reason(), Reason::kSignatureInvalid);
+}
+
+// The platform is told to come again, and its address is not charged for our want of keys.
+TEST_F(TeamsTest, RefusesAllWhileThereAreNoKeysAndChargesNobody) {
+  use(kPublished);
+  const std::string token = signer().sign(claims());
+  for (const int status : {500, 404, 301, 200}) {
+    publish("{}", static_cast<std::uint16_t>(status));
+    const auto passage = f.send(next(token));
+    EXPECT_EQ(passage->reason(), Reason::kSecretUnavailable) << status;
+    EXPECT_EQ(passage->verdict->status(), 503);
+  }
+  f.calls.answers.insert_or_assign("/keys", fail(Reason::kUpstreamUnreachable, "down"));
+  EXPECT_EQ(send(next(token)), Reason::kSecretUnavailable);
+  publish(endorsed(signer()));
+  EXPECT_EQ(send(next(token)), Reason::kAllowed);
+}
+
+TEST_F(TeamsTest, KeysThatCannotBeRenewedCountForADay) {
+  use(kPublished);
+  publish(endorsed(signer()));
+  const auto token = [&] {
+    const std::int64_t now = unixSeconds(f.loop.clock().wallNow());
+    return signer().sign(claims("exp", std::to_string(now + 600)));
+  };
+  EXPECT_EQ(send(next(token())), Reason::kAllowed);
+  publish("", 503);
+  f.loop.advance(24h - 1s);
+  EXPECT_EQ(send(next(token())), Reason::kAllowed);
+  f.loop.advance(1s);
+  EXPECT_EQ(send(next(token())), Reason::kSecretUnavailable);
+}
+
+TEST_F(TeamsTest, WhatIsNoTokenOfTheConnectorsFormAsksNobody) {
+  use("dialect: teams, app_id: app-1, jwks: {upstream: platform, path: /keys}, "
+      "failures_per_minute: 0");
+  publish(endorsed(signer()));
+  const JwsSigner other_kind(JwsAlgorithm::kEs256);
+  for (const std::string& token : {std::string("a.b.c"), other_kind.sign(claims()),
+                                   signer().signUnder(R"({"alg":"none","kid":"k9"})", claims())}) {
+    EXPECT_NE(send(with(token)), Reason::kAllowed);
+  }
+  EXPECT_TRUE(f.calls.asked.empty());
+}
+
 TEST_F(TeamsTest, TellsMistakesOfTheConfiguration) {
   f.files.files["/empty.json"] = R"({"keys":[]})";
   for (const char* config : {"dialect: teams, jwks_file: /jwks.json", "dialect: teams, app_id: a",
                              "dialect: teams, app_id: a, jwks_file: /lost.json",
+                             "dialect: teams, app_id: a, jwks: {upstream: lost, path: /keys}",
+                             "dialect: teams, app_id: a, jwks: {upstream: platform, path: keys}",
                              "dialect: teams, app_id: a, jwks_file: /empty.json"}) {
     EXPECT_EQ(mistakesOf(config).size(), 1u) << config;
   }
