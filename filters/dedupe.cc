@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// dedupe {id: event_id, window: 10m, in_flight: 60s, wait: 4s, duplicate_status: 200,
+// dedupe {id: event_id, window: 10m, in_flight: 1h, wait: 4s, duplicate_status: 200,
 // scope: route+channel, required: true}: an event is forwarded once. Two-phase: claimed on the way
 // in, committed when it was accepted, released when it failed, so that a retry after a failure is
 // no duplicate. A twin of one in flight waits for the first one's fate, for `wait` at most. An
@@ -256,7 +256,9 @@ std::unique_ptr<const Filter> make(ConfigReader& config, const FilterBuild& buil
   if (id->needsBody()) requireWholeBody(config, "id", build);
   Dedupe::Parts parts{.id = *std::move(id), .route = std::string(build.route)};
   parts.window = readDuration(config, "window", 10min, kWindowMax);
-  parts.in_flight = readDuration(config, "in_flight", 60s, 1h);
+  // Every exchange settles its claims; this is for one that cannot. Its claim must not run out
+  // while an upstream is at work.
+  parts.in_flight = readDuration(config, "in_flight", limits::kTotalTimeout, kWindowMax);
   parts.wait = readDuration(config, "wait", 4s, kWaitMax);
   parts.duplicate_status =
       static_cast<std::uint16_t>(config.number("duplicate_status", 200, 200, 299));

@@ -79,9 +79,9 @@ void ClientConnection::close(Reason reason) {
   if (codec_->needsReset()) transport_->breakOff();
   transport_->wantRead(false);
   transport_->wantWrite(false);
-  // Each exchange records its decision; ending one removes it from the list.
+  // Each exchange records its decision, or goes on elsewhere; either removes it from the list.
   const std::vector<std::unique_ptr<Stream>>& streams = streams_;
-  while (!streams.empty()) streams.back()->driver().onClientGone(reason);
+  while (!streams.empty()) abandon(*streams.back(), reason);
   station_.metrics().connections_open.add(-1);
   on_closed_(*this);
 }
@@ -274,16 +274,28 @@ ClientConnection::Stream* ClientConnection::find(StreamId id) {
   return found != streams_.rend() ? found->get() : nullptr;
 }
 
-void ClientConnection::endStream(Stream& stream) {
+std::unique_ptr<ClientConnection::Stream> ClientConnection::take(Stream& stream) {
   const auto found = std::find_if(streams_.begin(), streams_.end(), [&](const auto& candidate) {
     return candidate.get() == &stream;
   });
   CHECK(found != streams_.end());
-  station_.graveyard().bury(std::move(*found));  // it is on the stack above us
+  std::unique_ptr<Stream> taken = std::move(*found);
   streams_.erase(found);
   feeds_again_ = true;
+  return taken;
+}
+
+void ClientConnection::endStream(Stream& stream) {
+  station_.graveyard().bury(take(stream));  // it is on the stack above us
   owes_record_ = true;
   if (!is_closed_) flushLater();
+}
+
+// While there is time, the upstream's answer to an event is waited for without its client.
+void ClientConnection::abandon(Stream& stream, Reason reason) {
+  ExchangeDriver& driver = stream.driver();
+  if (reason == Reason::kDraining || !driver.outlivesClient()) return driver.onClientGone(reason);
+  station_.orphans().adopt(take(stream), driver, reason);
 }
 
 void ClientConnection::onRequestHead(StreamId id, RequestHead&& head) {
@@ -311,7 +323,7 @@ void ClientConnection::onRequestError(StreamId id, Error error) {
 }
 
 void ClientConnection::onRequestCancelled(StreamId id) {
-  if (Stream* const stream = find(id)) stream->driver().onClientGone();
+  if (Stream* const stream = find(id)) abandon(*stream, Reason::kClientClosed);
 }
 
 void ClientConnection::onAbuse(Http2Abuse kind) {

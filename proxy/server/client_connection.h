@@ -105,7 +105,9 @@ class ClientConnection final : public Mortal,
   void onWaitOver();
   void setStreamWait();
   void onStreamDeadline();
+  std::unique_ptr<Stream> take(Stream& stream);
   void endStream(Stream& stream);
+  void abandon(Stream& stream, Reason reason);
   ClientFacts facts() const;
   Stream& openStream(StreamId id);
   Stream* find(StreamId id);

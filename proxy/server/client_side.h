@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who asked, and gets the answer: a stream of a client's connection, or whoever releases a hold.
+// Who asked, and gets the answer: a stream of a client's connection, whoever releases a hold, or
+// nobody any more.
 // Thread: one loop.
 #pragma once
 

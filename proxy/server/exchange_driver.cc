@@ -43,7 +43,9 @@ void ExchangeDriver::open(Client& client, const ClientFacts& facts) {
   deadline_ = Instant::max();
   credit_out_ = 0;
   awaits_body_ = is_request_whole_ = is_upstream_paused_ = has_continued_ = is_accepted_ = false;
+  is_stream_ = false;
   is_client_named_ = true;
+  left_for_.reset();
   station_.metrics().exchanges_open.add(1);
 }
 
@@ -292,7 +294,9 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
   // must not let the event pass again.
   if (is_accepted_) settle();
   if (answersItself()) return;  // with its end
-  if (isEventStream(head) && !exchange.route->limits().is_total_strict) deadline_ = Instant::max();
+  is_stream_ = isEventStream(head);
+  if (is_stream_ && left_for_) return endAllowed();
+  if (is_stream_ && !exchange.route->limits().is_total_strict) deadline_ = Instant::max();
   if (*inspects) event_stream_.emplace(*walk_, exchange, station_.metrics(), head);
   prepareForClient(exchange, head);
   walk_->responseHead(head);
@@ -302,7 +306,7 @@ void ExchangeDriver::onUpstreamHead(ResponseHead&& head) {
 
 void ExchangeDriver::onUpstreamBody(ByteView chunk) {
   if (tunnel_ != nullptr) return tunnel_->onUpstreamBytes(chunk);
-  if (answersItself()) return;
+  if (answersItself() || left_for_) return;
   if (event_stream_) {
     if (const auto cut = event_stream_->take(chunk, *client_))
       return refuse(cut->reason(), std::string(cut->why()));
@@ -325,6 +329,10 @@ void ExchangeDriver::onUpstreamEnd() {
   if (tunnel_ != nullptr) return tunnel_->onUpstreamEnd();
   if (answersItself()) return acknowledge();
   client_->sendEnd();
+  endAllowed();
+}
+
+void ExchangeDriver::endAllowed() {
   decide(Decision::Kind::kAllow, exchange_->is_release ? Reason::kReleased : Reason::kAllowed);
   finish();
 }
@@ -361,6 +369,27 @@ void ExchangeDriver::onClientGone(Reason reason) {
     if (upstream_.hasSentAll()) exchange_->settlements.clear();
   }
   finish();
+}
+
+// Of what is claimed, or a platform's event, somebody must know what became of it: a claim that
+// nobody settles lets it pass twice, or never. All else ends with its client, as agents' runs do.
+bool ExchangeDriver::outlivesClient() const {
+  if (step_ != Step::kAnswer || upgrade_ || is_stream_ || left_for_) return false;
+  const bool is_event = !exchange_->settlements.empty() || exchange_->acknowledger != nullptr;
+  return is_event && upstream_.hasSentAll();
+}
+
+void ExchangeDriver::loseClient(Client& nobody, Reason reason) {
+  DCHECK(outlivesClient());
+  client_ = &nobody;
+  left_for_ = reason;
+  // What lived with the connection.
+  Exchange& exchange = *exchange_;
+  for (std::string_view* const text :
+       {&exchange.client.server_name, &exchange.client.principal, &exchange.facts.principal}) {
+    *text = exchange.arena.copy(*text);
+  }
+  onClientDrained();
 }
 
 // The upstream accepted, and its words are not for this client.
@@ -422,6 +451,10 @@ void ExchangeDriver::sendOwn(const Verdict& verdict) {
 
 void ExchangeDriver::finish() {
   Exchange& exchange = *exchange_;
+  if (left_for_ && exchange.decision.kind == Decision::Kind::kAllow) {
+    decide(Decision::Kind::kError, *left_for_);
+  }
+  if (left_for_) exchange.decision.status = 0;
   exchange.decision.was_forwarded = upstream_.hasSent();
   exchange.decision.was_forwarded_whole = upstream_.hasSentAll();
   exchange.decision.total_time = station_.clock().now() - exchange.started;

@@ -50,6 +50,11 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
   void onRequestError(Error error);
   // The client's connection is gone, or given up for `reason`; nothing can be sent any more.
   void onClientGone(Reason reason = Reason::kClientClosed);
+  // The upstream is at work on an event: without a client the exchange goes on all the same.
+  bool outlivesClient() const;
+  // The client left for `reason`, and `nobody` is there in its place.
+  // REQUIRES: outlivesClient(); `nobody` outlives the exchange.
+  void loseClient(Client& nobody, Reason reason);
   // deadline() has passed.
   void onDeadline();
   // The client took what was queued for it.
@@ -102,6 +107,7 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
 
   // the end
   void decide(Decision::Kind kind, Reason reason, std::string why = {});
+  void endAllowed();
   void refuse(Reason reason, std::string why = {});
   void refuseForBytes();
   void answer(const Verdict& verdict);
@@ -126,13 +132,15 @@ class ExchangeDriver final : private UpstreamRequest::Events, private Tunnel::Ow
   std::unique_ptr<Tunnel> tunnel_;           // it was taken
   Instant forwarded_at_{};
   Instant deadline_ = Instant::max();
-  std::size_t credit_out_ = 0;   // granted to the client and not used yet
-  bool is_client_named_ = true;  // false: a trusted proxy names it, but not by an address
+  std::optional<Reason> left_for_;  // its client is gone
+  std::size_t credit_out_ = 0;      // granted to the client and not used yet
+  bool is_client_named_ = true;     // false: a trusted proxy names it, but not by an address
   bool awaits_body_ = false;
   bool is_request_whole_ = false;
   bool is_upstream_paused_ = false;
   bool has_continued_ = false;
   bool is_accepted_ = false;  // the upstream took it: settlements commit
+  bool is_stream_ = false;    // its answer lasts as long as somebody listens
 };
 
 }  // namespace edgehold

@@ -18,6 +18,7 @@
 #include "proxy/observe/metrics.h"
 #include "proxy/policy/snapshot.h"
 #include "proxy/server/capacity.h"
+#include "proxy/server/orphan_exchanges.h"
 #include "proxy/server/outbound_calls.h"
 #include "proxy/upstream/upstream_pool.h"
 
@@ -58,6 +59,9 @@ class Station {
   WorkerMetrics& metrics() { return parts_.metrics; }
   Graveyard& graveyard() { return graveyard_; }
   const StatusPage& statusPage() const { return parts_.status_page; }
+
+  // Exchanges that go on without their clients.
+  OrphanExchanges& orphans() { return orphans_; }
 
   // This worker's part of what the process takes on.
   QuotaAccount& exchanges() { return exchanges_; }
@@ -111,6 +115,7 @@ class Station {
   std::shared_ptr<const PolicySnapshot> snapshot_;
   std::map<std::string, std::shared_ptr<UpstreamPool>, std::less<>> pools_;
   std::map<std::string, UpstreamTally> tallies_;  // also of those whose last connections end
+  OrphanExchanges orphans_{*this};
   bool is_ending_ = false;
   bool is_draining_ = false;
   bool has_let_go_ = false;

@@ -72,6 +72,7 @@ Worker::Worker(std::size_t index, const Shared& shared, std::shared_ptr<const Se
                serving_->policy),
       lobby_(loop_, station_.graveyard(), shared.metrics, *this) {
   loop_.setAfterTurn([this] { endTurn(); });
+  station_.orphans().setOnEmpty([this] { reportDrained(); });
 }
 
 void Worker::endTurn() {
@@ -88,6 +89,7 @@ Worker::~Worker() {
   // Each removes itself from its list, and leaves a record of what was cut.
   while (!connections_.empty()) connections_.begin()->second.connection->close();
   releases_.cutAll();
+  station_.orphans().cutAll();
 }
 
 void Worker::listen(Fd fd, std::size_t index) {
@@ -275,7 +277,8 @@ void Worker::checkSettled() {
   if (!on_settled_) return;
   const auto open = openConnections();
   const bool is_settled =
-      lobby_.empty() && releases_.empty() && counters_.isWritten() &&
+      lobby_.empty() && releases_.empty() && station_.orphans().isSettled() &&
+      counters_.isWritten() &&
       std::all_of(open.begin(), open.end(),
                   [](const ClientConnection* connection) { return connection->isSettled(); });
   if (!is_settled) return settle_check_->arm(kSettleCheckInterval);
@@ -293,6 +296,7 @@ void Worker::cutUnsettled(Cut cut) {
     }
     if (cut == Cut::kUnheard) return;
     releases_.cutAll();
+    station_.orphans().cutAll();
     station_.letGo();
     std::exchange(on_settled_, nullptr)();
     reportDrained();
@@ -301,7 +305,9 @@ void Worker::cutUnsettled(Cut cut) {
 
 void Worker::reportDrained() {
   if (on_settled_) return;  // that comes first
-  if (!on_drained_ || !connections_.empty() || !lobby_.empty() || !releases_.empty()) return;
+  const bool is_empty =
+      connections_.empty() && lobby_.empty() && releases_.empty() && station_.orphans().empty();
+  if (!on_drained_ || !is_empty) return;
   std::exchange(on_drained_, nullptr)();
 }
 

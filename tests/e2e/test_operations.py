@@ -147,6 +147,35 @@ class Drain(Case):
         self.assertGreater(time.monotonic() - started, 0.3)  # it had its time
         self.assertEqual(len(proxy.audit(1)), 1)
 
+    def leave_behind(self, **more):
+        """A proxy whose upstream is at work on an event that nobody waits for any more."""
+        gate = Gate()
+        self.addCleanup(gate.open.set)
+        dedupe = {"dedupe": {"id": "header:X-Event", "window": "10m"}}
+        proxy = self.edgehold(plain_config(self.upstream(gate), [dedupe], **more))
+        client = self.client(proxy)
+        client.request("POST", "/slow", [("X-Event", "e1")])
+        self.assertTrue(gate.seen.wait(20))
+        client.reset()
+        wait_for(lambda: proxy.metrics()["edgehold_connections_open"] == 0, "its client is gone")
+        return gate, proxy
+
+    def test_an_event_whose_client_left_is_waited_for_too(self):
+        gate, proxy = self.leave_behind()
+        proxy.signal(signal.SIGTERM)
+        wait_for(lambda: proxy.admin("/readyz").status == 503, "it drains")
+        gate.open.set()
+        self.assertEqual(proxy.process.wait(20), 0)
+        record, = proxy.audit(1)
+        self.assertEqual((record["reason"], record["upstream_status"]), ("client_closed", 200))
+
+    def test_an_event_whose_client_left_is_cut_at_the_deadline_with_its_record(self):
+        _, proxy = self.leave_behind(timeouts={"drain": "500ms"})
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(proxy.process.wait(20), 0)
+        record, = proxy.audit(1)
+        self.assertEqual((record["reason"], record["upstream"]), ("client_closed", "sent"))
+
     def test_drain_has_a_deadline(self):
         gate = Gate()
         self.addCleanup(gate.open.set)

@@ -107,25 +107,179 @@ TEST_F(ChannelFlowTest, AnEventThatWasSentElsewhereMayComeAgain) {
   EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
 }
 
-// A platform that loses its patience sends again while the agent is at work.
-TEST_F(ChannelFlowTest, AnEventWhoseSenderLeftWhileTheAgentHasItIsNotSentAgainAtOnce) {
-  useChannel();
-  const auto impatient = connect();
-  send(*impatient, event());
-  ASSERT_THAT(upstream().received, HasSubstr("\"e1\""));
-  impatient->reset();
+// --- A platform that loses its patience leaves while the agent is at work, and sends again.
+
+class ImpatientSenderTest : public ChannelFlowTest {
+ protected:
+  // The agent has the event, and nobody waits for its answer any more.
+  void sendAndLeave(std::string_view route_timeouts = {}) {
+    useChannel("", std::string(route_timeouts.empty() ? "{}" : route_timeouts));
+    const auto client = connect();
+    send(*client, event());
+    ASSERT_THAT(upstream().received, HasSubstr("\"e1\""));
+    client->reset();
+    settle();
+    ASSERT_TRUE(connections_.empty());
+  }
+  std::string sendAgain() {
+    const auto again = connect();
+    send(*again, event());
+    return again->received;
+  }
+};
+
+TEST_F(ImpatientSenderTest, TheAgentsAnswerIsAwaitedAllTheSame) {
+  sendAndLeave();
+  EXPECT_FALSE(dialer_.peers[0]->is_closed);
+  EXPECT_EQ(recordsWritten(), 0u);
+  send(upstream(), kOk);
+  EXPECT_THAT(sendAgain(), EndsWith(kAcknowledged));
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+  const auto records = audit();
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0]["reason"].asString(), "client_closed");
+  EXPECT_EQ(records[0]["status"].asInt(), 0);
+  EXPECT_EQ(records[0]["upstream_status"].asInt(), 200);
+  EXPECT_EQ(records[1]["reason"].asString(), "duplicate");
+}
+
+TEST_F(ImpatientSenderTest, ItsNextTryWaitsForTheFirstOnesFate) {
+  sendAndLeave();
+  const auto again = connect();
+  send(*again, event());
+  EXPECT_EQ(again->received, "");
+  send(upstream(), kOk);
+  loop_.advance(std::chrono::milliseconds(50));
   settle();
-  const std::size_t upstreams = dialer_.peers.size();
+  EXPECT_THAT(again->received, EndsWith(kAcknowledged));
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+}
+
+TEST_F(ImpatientSenderTest, ItsNextTryIsToldToComeLaterWhileTheAgentIsAtWork) {
+  sendAndLeave("{first_byte_timeout: 10m}");
+  for (const auto pause : {std::chrono::seconds(1), std::chrono::seconds(300)}) {
+    loop_.advance(pause);
+    settle();
+    const auto again = connect();
+    send(*again, event());
+    loop_.advance(std::chrono::seconds(5));
+    settle();
+    EXPECT_THAT(again->received, StartsWith("HTTP/1.1 409 "));
+  }
+  EXPECT_EQ(dialer_.peers.size(), 1u);
+}
+
+TEST_F(ImpatientSenderTest, WhatTheAgentFailedMayComeAgain) {
+  sendAndLeave();
+  send(upstream(), "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+  upstream().received.clear();
+  sendAgain();
+  EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
+}
+
+TEST_F(ImpatientSenderTest, AnAgentThatSaysNothingIsGivenUpInItsTime) {
+  sendAndLeave("{total_timeout: 2s}");
+  loop_.advance(std::chrono::seconds(2));
+  settle();
+  EXPECT_TRUE(dialer_.peers[0]->is_closed);
+  const auto records = audit();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0]["reason"].asString(), "exchange_timeout");
+  EXPECT_EQ(records[0]["status"].asInt(), 0);
+  sendAgain();
+  EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
+}
+
+TEST_F(ImpatientSenderTest, AnAgentThatIsLostIsRecordedAsThat) {
+  sendAndLeave();
+  upstream().reset();
+  settle();
+  const auto records = audit();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0]["reason"].asString(), "upstream_reset");
+  EXPECT_EQ(records[0]["status"].asInt(), 0);
+}
+
+TEST_F(ImpatientSenderTest, WhatTheAgentHasNotWhollyIsTakenBack) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event());
+  client->reset();  // before the upstream's connection is open
+  settle();
+  ASSERT_EQ(audit().size(), 1u);
+  sendAgain();
+  EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
+}
+
+TEST_F(ImpatientSenderTest, WhoLeavesInTheMiddleOfTheAnswerDoesNotCutIt) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event());
+  send(upstream(), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndo");
+  client->reset();
+  settle();
+  EXPECT_FALSE(dialer_.peers[0]->is_closed);
+  send(upstream(), "ne");
+  EXPECT_FALSE(dialer_.peers[0]->is_closed) << "it is kept for the next one";
+  const auto records = audit();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0]["reason"].asString(), "client_closed");
+  EXPECT_EQ(records[0]["upstream_status"].asInt(), 200);
+}
+
+// It would be read for ever.
+TEST_F(ImpatientSenderTest, AStreamOfEventsThatNobodyHearsIsCutOnceItBegan) {
+  sendAndLeave();
+  send(upstream(),
+       "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+  EXPECT_TRUE(dialer_.peers[0]->is_closed);
+  EXPECT_THAT(sendAgain(), EndsWith(kAcknowledged));
+}
+
+TEST_F(ImpatientSenderTest, KeepsItsPlaceAmongTheExchanges) {
+  capacity_.exchanges.bound(1, 1);
+  sendAndLeave();
+  EXPECT_THAT(sendAgain(), StartsWith("HTTP/1.1 503 "));
+  send(upstream(), kOk);
+  EXPECT_THAT(sendAgain(), EndsWith(kAcknowledged));
+}
+
+TEST_F(ImpatientSenderTest, WhoEndsItsSideAndWaitsOnIsAnswered) {
+  useChannel();
+  const auto client = connect();
+  send(*client, event());
+  upstream();
+  client->end();
+  settle();
+  send(upstream(), kOk);
+  EXPECT_THAT(client->received, StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(ImpatientSenderTest, AProcessThatEndsCutsWhatNobodyWaitsFor) {
+  sendAndLeave();
+  EXPECT_FALSE(station_->orphans().empty());
+  EXPECT_FALSE(station_->orphans().isSettled());
+  station_->orphans().cutAll();
+  EXPECT_TRUE(station_->orphans().empty());
+  settle();
+  EXPECT_TRUE(dialer_.peers[0]->is_closed);
+  EXPECT_EQ(audit().size(), 1u);
   const auto again = connect();
   send(*again, event());
   loop_.advance(std::chrono::seconds(5));
   settle();
-  EXPECT_THAT(again->received, StartsWith("HTTP/1.1 409 "));
-  EXPECT_EQ(dialer_.peers.size(), upstreams);
-  loop_.advance(std::chrono::seconds(60));
-  settle();
-  send(*again, event());
-  EXPECT_THAT(upstream().received, HasSubstr("\"e1\""));
+  EXPECT_THAT(again->received, StartsWith("HTTP/1.1 409 ")) << "nobody knows what the agent did";
+}
+
+TEST_F(ImpatientSenderTest, AProcessThatDrainsIsToldWhenTheLastIsOver) {
+  sendAndLeave();
+  bool is_told = false;
+  station_->orphans().setOnEmpty([&] { is_told = true; });
+  send(upstream(), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n");
+  EXPECT_TRUE(station_->orphans().isSettled());
+  EXPECT_FALSE(is_told);
+  send(upstream(), "done");
+  EXPECT_TRUE(is_told);
 }
 
 TEST_F(ChannelFlowTest, AHeldEventIsToldThePlatformsSuccessAndNoAddressToAskAt) {
