@@ -51,8 +51,7 @@ class OrphanExchanges::Nobody final : public ClientSide, public Mortal {
 OrphanExchanges::OrphanExchanges(Station& station) : station_(station) {}
 OrphanExchanges::~OrphanExchanges() = default;
 
-void OrphanExchanges::adopt(std::unique_ptr<Mortal> home, ExchangeDriver& driver,
-                             Reason left_for) {
+void OrphanExchanges::adopt(std::unique_ptr<Mortal> home, ExchangeDriver& driver, Reason left_for) {
   auto nobody = std::make_unique<Nobody>(*this, std::move(home), driver);
   Nobody& adopted = *nobody;
   exchanges_.emplace(&adopted, std::move(nobody));
