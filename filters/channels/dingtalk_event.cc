@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // DingTalk event subscription over HTTP (open-dingtalk/DingTalk-Callback-Crypto). Every event that
 // is accepted, its set-up requests included, is answered with an encrypted `success` of our own:
-// what the upstream says is not for the platform.
+// what the upstream says is not for the platform. What the data push of a suite brings is a batch:
+// rows of `bizData`, each an event of its own.
 // Thread: any (immutable).
 #include "filters/channels/channel.h"
+#include "filters/channels/event_batch.h"
 #include "filters/channels/head_fields.h"
 #include "filters/channels/json_facts.h"
 #include "filters/channels/known_events.h"
 #include "filters/channels/platform_cipher.h"
 #include "filters/channels/replies.h"
 #include "filters/channels/wechat_message.h"
+#include "proxy/base/limits.h"
 
 namespace edgehold {
 namespace {
@@ -27,6 +30,41 @@ constexpr QueryForm kQuery = {.signature = "msg_signature",
                               .timestamp_or = "timeStamp",
                               .unit = TimeUnit::kMilliseconds};
 constexpr std::string_view kSuccess = "success";
+// SYNC_HTTP_PUSH_HIGH and _MEDIUM.
+constexpr std::string_view kPush = "SYNC_HTTP_PUSH_";
+
+// A row is one state of one thing: `id` numbers the states, and the other four name the thing among
+// all that are pushed (open.dingtalk.com, "data formats": they are its unique index). Numbers of
+// two companies may be the same, so alone it names nothing.
+std::string_view rowId(const JsonFacts& row, Exchange& exchange) {
+  const std::string_view number = row.id({"id"});
+  if (number.empty()) return hashFact(exchange, row.root());
+  const std::string_view id =
+      exchange.arena.join({row.fact({"subscribe_id"}), ":", row.fact({"corp_id"}), ":",
+                           row.fact({"biz_type"}), ":", row.fact({"biz_id"}), ":", number});
+  return id.size() <= limits::kFactBytesMax ? id : hashFact(exchange, id);
+}
+
+// `event` is the push: its rows differ in their ids only. Without any it stays one event.
+Result<Received> readPush(const ChannelEvent& event, const JsonFacts& message, Exchange& exchange) {
+  const auto rows = message.at({"bizData"});
+  if (rows && rows->kind() != JsonKind::kArray) {
+    return fail(Reason::kMalformedRequest, "`bizData` is no list");
+  }
+  EventBatch batch;
+  if (!rows || rows->size() == 0) TRY(batch.add(event));
+  if (rows) {
+    for (const JsonValue row : rows->elements()) {
+      if (row.kind() != JsonKind::kObject) {
+        return fail(Reason::kMalformedRequest, "`bizData` holds what is no object");
+      }
+      ChannelEvent its = event;
+      its.id = rowId(JsonFacts(row, exchange), exchange);
+      TRY(batch.add(its));
+    }
+  }
+  return batch.received(exchange);
+}
 
 class DingtalkEvents final : public Channel {
  public:
@@ -64,6 +102,7 @@ class DingtalkEvents final : public Channel {
     event.sender = message.fact({"Operator"});
     event.timestamp_ms = message.time({"EventTime"});
     if (!event.timestamp_ms) event.timestamp_ms = message.time({"TimeStamp"});
+    if (event.type.starts_with(kPush)) return readPush(event, message, exchange);
     TRY_ASSIGN(const auto answer, setUpAnswer(message, event.type));
     if (answer) received.handshake = reply(exchange, services.random, verified.key, *answer);
     return received;

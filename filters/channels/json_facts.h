@@ -51,5 +51,8 @@ Result<JsonFacts> objectFacts(Exchange& exchange, Services& services);
 
 // Lower-case hexadecimal SHA-256 of `bytes`, in the exchange: the id of an event that has none.
 std::string_view hashFact(Exchange& exchange, ByteView bytes);
+// The same of one value among others: of what it says, whatever blanks and escapes it is written
+// with. Members count in their order.
+std::string_view hashFact(Exchange& exchange, JsonValue value);
 
 }  // namespace edgehold

@@ -3,6 +3,7 @@
 // Thread: main only.
 #include "filters/channels/platform_cipher.h"
 #include "proxy/base/json_tree.h"
+#include "proxy/base/limits.h"
 #include "proxy/crypto/hmac.h"
 #include "tests/filters/sealed_channel_fixture.h"
 
@@ -237,6 +238,103 @@ TEST_F(DingtalkEventTest, EventsWithoutAnIdAreToldApartByWhatTheySay) {
   EXPECT_EQ(facts().group, "1");
   EXPECT_EQ(say(R"({"EventType":"chat_add_member","ChatId":"2"})"), Reason::kAllowed);
   EXPECT_EQ(say(R"({"EventType":"chat_add_member","ChatId":"1"})"), Reason::kDuplicate);
+}
+
+// --- the data push of a suite
+
+std::string row(const std::string& id, const std::string& corp = "ding1",
+                const std::string& says = "{}") {
+  return R"({"gmt_create":1652846332000,"biz_type":13,"open_cursor":0,"subscribe_id":"2530_0","id":)" +
+         id + R"(,"gmt_modified":1652846332000,"biz_id":"0851","biz_data":")" + says +
+         R"(","corp_id":")" + corp + R"(","status":0})";
+}
+std::string push(const std::string& rows, const std::string& type = "SYNC_HTTP_PUSH_HIGH") {
+  return R"({"EventType":")" + type +
+         R"(","EventTime":1700000000001,"ChatId":"c","Operator":"o",)" + R"("bizData":)" + rows +
+         "}";
+}
+
+TEST_F(DingtalkEventTest, APushIsAnEventForEachOfItsRows) {
+  use(kEvents);
+  for (const char* type : {"SYNC_HTTP_PUSH_HIGH", "SYNC_HTTP_PUSH_MEDIUM"}) {
+    SCOPED_TRACE(type);
+    const std::string number = std::to_string(std::string_view(type).size());
+    EXPECT_EQ(say(push("[" + row(number) + "," + row(number, "ding2") + "]", type)),
+              Reason::kAllowed);
+    EXPECT_EQ(facts().event_type, type);
+    EXPECT_EQ(facts().event_id, "2530_0:ding1:13:0851:" + number);
+    ASSERT_EQ(facts().batch_ids.size(), 1u);
+    EXPECT_EQ(facts().batch_ids[0], "2530_0:ding2:13:0851:" + number);
+    EXPECT_EQ(facts().group, "c");
+    EXPECT_EQ(facts().sender, "o");
+    EXPECT_EQ(facts().timestamp_ms, 1'700'000'000'001);
+  }
+}
+
+TEST_F(DingtalkEventTest, APushIsADuplicateWhenAllOfItCameBefore) {
+  use(kEvents);
+  EXPECT_EQ(say(push("[" + row("1") + "," + row("2") + "]")), Reason::kAllowed);
+  EXPECT_EQ(say(push("[" + row("2") + "]")), Reason::kDuplicate);
+  ASSERT_NE(reply(), nullptr);
+  EXPECT_EQ(opened(reply()->body), "success");
+  EXPECT_EQ(say(push("[" + row("2") + "," + row("1") + "," + row("1") + "]")), Reason::kDuplicate);
+  EXPECT_EQ(say(push("[" + row("2") + "," + row("3") + "]")), Reason::kAllowed);
+  EXPECT_EQ(facts().seen_ids, "2530_0:ding1:13:0851:2");
+  EXPECT_EQ(say(push("[" + row("3", "ding2") + "]")), Reason::kAllowed) << "another company's";
+}
+
+TEST_F(DingtalkEventTest, RowsWithoutAnIdAreToldApartByWhatTheySay) {
+  use(kEvents);
+  const std::string rows[] = {row(R"("")", "ding1", "one"),
+                              row(R"("")", "ding1", "two"),
+                              row("null", "ding1", "one"),
+                              R"({"biz_id":"1"})",
+                              R"({"biz_id":1})",
+                              "{}"};
+  for (const std::string& one : rows)
+    EXPECT_EQ(say(push("[" + one + "]")), Reason::kAllowed) << one;
+  for (const std::string& one : rows) {
+    EXPECT_EQ(say(push("[" + one + "]")), Reason::kDuplicate) << one;
+  }
+  EXPECT_EQ(say(push(R"([ { "biz_id" : "\u0031" } ])")), Reason::kDuplicate) << "said otherwise";
+}
+
+TEST_F(DingtalkEventTest, ARowsIdIsBoundedAndKeepsItsDifferences) {
+  use(kEvents);
+  const std::string most = '"' + std::string(limits::kFactBytesMax - 21, '1') + '"';
+  const std::string more = '"' + std::string(limits::kFactBytesMax - 20, '1') + '"';
+  EXPECT_EQ(say(push("[" + row(most) + "]")), Reason::kAllowed);
+  EXPECT_EQ(facts().event_id.size(), limits::kFactBytesMax);
+  EXPECT_EQ(say(push("[" + row(more) + "]")), Reason::kAllowed);
+  EXPECT_EQ(facts().event_id.size(), 64u);
+}
+
+TEST_F(DingtalkEventTest, APushHoldsABoundedNumberOfRows) {
+  use(kEvents);
+  std::string rows = row("0");
+  for (std::size_t i = 1; i < limits::kBatchEventsMax; ++i) rows += "," + row(std::to_string(i));
+  EXPECT_EQ(say(push("[" + rows + "," + row("1000") + "]")), Reason::kPayloadTooLarge);
+  EXPECT_EQ(say(push("[" + rows + "]")), Reason::kAllowed);
+  EXPECT_EQ(facts().batch_ids.size(), limits::kBatchEventsMax - 1);
+}
+
+TEST_F(DingtalkEventTest, APushIsAListOfObjectsOrIsRefused) {
+  use(kEvents);
+  for (const char* rows : {"{}", "null", "1", R"("[]")", "[1]", "[null]", R"(["{}"])", "[[]]"}) {
+    EXPECT_EQ(say(push(rows)), Reason::kMalformedRequest) << rows;
+  }
+  EXPECT_EQ(say(push("[" + row("1") + ",[]]")), Reason::kMalformedRequest);
+  EXPECT_EQ(say(push("[" + row("1") + "]")), Reason::kAllowed) << "nothing of it was kept";
+}
+
+TEST_F(DingtalkEventTest, APushWithoutRowsIsOneEvent) {
+  use(kEvents);
+  for (const std::string& text :
+       {push("[]"), std::string(R"({"EventType":"SYNC_HTTP_PUSH_HIGH","eventId":"9"})")}) {
+    EXPECT_EQ(say(text), Reason::kAllowed) << text;
+    EXPECT_TRUE(facts().batch_ids.empty());
+    EXPECT_EQ(say(text), Reason::kDuplicate) << text;
+  }
 }
 
 TEST_F(DingtalkEventTest, TakesEitherSpellingOfItsParameters) {
