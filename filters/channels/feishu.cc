@@ -48,9 +48,11 @@ std::optional<EncryptKey> keyFrom(ByteView secret) {
   return EncryptKey{SecretString(secret), *std::move(aes)};
 }
 
-// Where the two versions of events say the same.
+// Where the two versions of events say the same. Of messages the first paths of `group` and
+// `sender` are true; other events name who acted, and where, by the others.
 struct Schema {
-  JsonPath token, app_id, type, id, group, sender, time;
+  JsonPath token, app_id, type, id, time;
+  std::initializer_list<JsonPath> group, sender;
 };
 
 class FeishuChannel final : public Channel {
@@ -89,18 +91,29 @@ class FeishuChannel final : public Channel {
                         .app_id = {"header", "app_id"},
                         .type = {"header", "event_type"},
                         .id = {"header", "event_id"},
-                        .group = {"event", "message", "chat_id"},
-                        .sender = {"event", "sender", "sender_id", "open_id"},
-                        .time = {"header", "create_time"}});
+                        .time = {"header", "create_time"},
+                        .group = {{"event", "message", "chat_id"},
+                                  {"event", "chat_id"},                  // chats
+                                  {"event", "context", "open_chat_id"},  // cards
+                                  {"event", "open_chat_id"}},
+                        .sender = {{"event", "sender", "sender_id", "open_id"},
+                                   {"event", "operator_id", "open_id"},              // chats
+                                   {"event", "operator", "open_id"},                 // cards
+                                   {"event", "operator", "operator_id", "open_id"},  // menus
+                                   {"event", "user_id", "open_id"},                  // reactions
+                                   {"event", "reader", "reader_id", "open_id"},
+                                   {"event", "open_id"}}});
     }
     return readEvent(exchange, message, verified,
                      {.token = {"token"},
                       .app_id = {"event", "app_id"},
                       .type = {"event", "type"},
                       .id = {"uuid"},
-                      .group = {"event", "open_chat_id"},
-                      .sender = {"event", "open_id"},
-                      .time = {"ts"}});
+                      .time = {"ts"},
+                      .group = {{"event", "open_chat_id"}, {"event", "chat_id"}},
+                      .sender = {{"event", "open_id"},
+                                 {"event", "operator", "open_id"},
+                                 {"event", "operator_open_id"}}});
   }
 
   Result<SampleRequest> sample(const SampleWish& wish) const override {
@@ -224,8 +237,8 @@ class FeishuChannel final : public Channel {
     event.type = message.fact(schema.type);
     event.id = message.id(schema.id);
     if (event.id.empty()) event.id = hashFact(exchange, verified.text);
-    event.group = message.fact(schema.group);
-    event.sender = message.fact(schema.sender);
+    event.group = message.firstFact(schema.group);
+    event.sender = message.firstFact(schema.sender);
     event.timestamp_ms = message.time(schema.time);
     return received;
   }

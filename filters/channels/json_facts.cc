@@ -81,6 +81,9 @@ std::optional<std::int64_t> JsonFacts::time(JsonPath path) const {
   const std::string_view digits = written.substr(0, written.find('.'));
   if (isEpochTime(digits, 10)) return parseTimestamp(digits, TimeUnit::kSeconds);
   if (isEpochTime(digits, 13)) return parseTimestamp(digits, TimeUnit::kMilliseconds);
+  if (isEpochTime(digits, 16)) {
+    return parseTimestamp(digits.substr(0, 13), TimeUnit::kMilliseconds);
+  }
   return std::nullopt;
 }
 

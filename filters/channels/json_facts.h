@@ -25,8 +25,9 @@ class JsonFacts {
   // The text there, as it stands; nothing for any other kind.
   std::optional<std::string_view> string(JsonPath path) const;
   std::optional<std::int64_t> number(JsonPath path) const;
-  // A time however it is written: RFC 3339, or seconds (10 digits, decimals are dropped) or
-  // milliseconds (13 digits) since 1970 as text or number. Unix milliseconds; nothing for others.
+  // A time however it is written: RFC 3339, or seconds (10 digits, decimals are dropped),
+  // milliseconds (13 digits) or microseconds (16) since 1970 as text or number. Unix milliseconds;
+  // nothing for others.
   std::optional<std::int64_t> time(JsonPath path) const;
   bool has(JsonPath path) const { return at(path).has_value(); }
 

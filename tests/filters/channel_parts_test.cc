@@ -340,14 +340,16 @@ TEST_F(JsonFactsTest, AreBoundedAndIdsKeepTheirDifferences) {
 TEST_F(JsonFactsTest, TellTimesHoweverTheyAreWritten) {
   const JsonFacts it = facts(R"({"s":1795176000,"ms":1795176000123,"t":"1795176000",
       "d":"1795176000.000100","r":"2026-11-20T12:00:00+08:00","z":"2026-11-20T12:00:00.5Z",
+      "us":1795176000123456,"many":17951760001234567,
       "old":12,"neg":-1795176000,"huge":9223372036854775807,"word":"soon"})");
   EXPECT_EQ(it.time({"s"}), 1795176000000);
   EXPECT_EQ(it.time({"ms"}), 1795176000123);
+  EXPECT_EQ(it.time({"us"}), 1795176000123);
   EXPECT_EQ(it.time({"t"}), 1795176000000);
   EXPECT_EQ(it.time({"d"}), 1795176000000);
   EXPECT_EQ(it.time({"r"}), 1795147200000);
   EXPECT_EQ(it.time({"z"}), 1795176000500);
-  for (const char* key : {"old", "neg", "huge", "word", "none"}) {
+  for (const char* key : {"old", "neg", "huge", "many", "word", "none"}) {
     EXPECT_EQ(it.time({key}), std::nullopt) << key;
   }
 }

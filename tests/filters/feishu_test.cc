@@ -102,6 +102,74 @@ TEST_F(FeishuTest, ReadsBothVersionsOfEvents) {
   EXPECT_EQ(facts().timestamp_ms, 1'700'000'000'000);
 }
 
+struct Told {
+  const char* type;
+  const char* event;  // its members
+  const char* group;
+  const char* sender;
+};
+
+TEST_F(FeishuTest, LearnsWhoActedAndWhereOfEveryKindOfEvent) {
+  const Told all[] = {
+      {"card.action.trigger",
+       R"("operator":{"tenant_key":"t","user_id":"u","open_id":"o"},"action":{"open_id":"x"},
+          "context":{"open_message_id":"om","open_chat_id":"c"})",
+       "c", "o"},
+      {"card.action.trigger_v1", R"("open_id":"o","user_id":"u","open_chat_id":"c")", "c", "o"},
+      {"im.chat.member.bot.added_v1", R"("chat_id":"c","operator_id":{"open_id":"o"})", "c", "o"},
+      {"im.chat.member.user.added_v1",
+       R"("chat_id":"c","operator_id":{"open_id":"o"},"users":[{"user_id":{"open_id":"x"}}])", "c",
+       "o"},
+      {"im.chat.disbanded_v1", R"("chat_id":"c","operator_id":{"open_id":"o"})", "c", "o"},
+      {"im.message.reaction.created_v1",
+       R"("message_id":"om","operator_type":"user","user_id":{"open_id":"o"})", "", "o"},
+      {"im.message.message_read_v1", R"("reader":{"reader_id":{"open_id":"o"}})", "", "o"},
+      {"im.message.recalled_v1", R"("message_id":"om","chat_id":"c")", "c", ""},
+      {"application.bot.menu_v6", R"("operator":{"operator_id":{"open_id":"o"}})", "", "o"},
+      {"contact.user.updated_v3", R"("object":{"open_id":"x"})", "", ""},
+      {"im.chat.updated_v1", R"("chat_id":["c"],"operator_id":"o")", "", ""},
+  };
+  use(kConfig);
+  int count = 0;
+  for (const Told& one : all) {
+    SCOPED_TRACE(one.type);
+    EXPECT_EQ(say(R"({"schema":"2.0","header":{"event_id":")" + std::to_string(count++) +
+                  R"(","create_time":"1700000000123456","token":"t0ken","app_id":"cli_1",)" +
+                  R"("event_type":")" + one.type + R"("},"event":{)" + one.event + "}}"),
+              Reason::kAllowed);
+    EXPECT_EQ(facts().group, one.group);
+    EXPECT_EQ(facts().sender, one.sender);
+    EXPECT_EQ(facts().timestamp_ms, 1'700'000'000'123);
+  }
+  const Told old[] = {
+      {"p2p_chat_create", R"("chat_id":"c","operator":{"open_id":"o"},"user":{"open_id":"x"})", "c",
+       "o"},
+      {"add_bot", R"("open_chat_id":"c","operator_open_id":"o","chat_owner_open_id":"x")", "c",
+       "o"},
+      {"message_read", R"("open_chat_id":"c","open_id":"o")", "c", "o"},
+  };
+  for (const Told& one : old) {
+    SCOPED_TRACE(one.type);
+    EXPECT_EQ(say(R"({"uuid":")" + std::to_string(count++) + R"(","token":"t0ken","event":{)" +
+                  R"("app_id":"cli_1","type":")" + one.type + R"(",)" + one.event + "}}"),
+              Reason::kAllowed);
+    EXPECT_EQ(facts().group, one.group);
+    EXPECT_EQ(facts().sender, one.sender);
+  }
+}
+
+// A message is where it says it is, whatever else the event has.
+TEST_F(FeishuTest, BelievesTheMessageItselfFirst) {
+  use(kConfig);
+  const std::string text = eventOf("1");
+  const std::string more =
+      R"("chat_id":"x","operator_id":{"open_id":"x"},"operator":{"open_id":"x"},"open_id":"x",)";
+  const std::size_t at = text.find(R"("message")");
+  EXPECT_EQ(say(text.substr(0, at) + more + text.substr(at)), Reason::kAllowed);
+  EXPECT_EQ(facts().group, "c");
+  EXPECT_EQ(facts().sender, "o");
+}
+
 TEST_F(FeishuTest, TakesOneObjectOnly) {
   use(kConfig);
   EXPECT_EQ(say("[" + eventOf("1") + "]"), Reason::kMalformedRequest);
