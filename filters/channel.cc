@@ -48,7 +48,10 @@ class ChannelFilter final : public Filter {
 
   std::optional<Result<SampleRequest>> sample(const SampleWish& wish) const override {
     if (wish.platform != terms_.dialect) return std::nullopt;
-    return channel_->sample(wish);
+    if (wish.signing_key == nullptr || channel_->takesSigningKey()) return channel_->sample(wish);
+    return Result<SampleRequest>(fail("`" + std::string(terms_.dialect) +
+                                      "` signs with the secret that the route has: take the "
+                                      "signing key away"));
   }
 
   Outcome onRequestHead(Exchange& exchange, Services& services) const override {

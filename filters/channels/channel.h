@@ -107,11 +107,11 @@ class Channel : public Acknowledger {
   virtual Result<Received> read(Exchange& exchange, const Verified& verified,
                                 Services& services) const = 0;
 
-  // An event as the platform would send it, with the first live secret. Dialects that verify by a
-  // public key cannot make one.
-  virtual Result<SampleRequest> sample(const SampleWish& /*wish*/) const {
-    return fail("only the platform has the private key that signs for it");
-  }
+  // An event as the platform would send it, with the first live secret; of a dialect that verifies
+  // by public keys with the wish's key, which fits one of them. Errors say what an operator must
+  // do.
+  virtual Result<SampleRequest> sample(const SampleWish& wish) const = 0;
+  virtual bool takesSigningKey() const { return false; }
 
   // How the platform is refused. Most need nothing special.
   virtual Verdict refuse(Error error) const {

@@ -12,6 +12,7 @@
 #include "filters/channels/json_facts.h"
 #include "filters/channels/known_events.h"
 #include "filters/channels/replies.h"
+#include "filters/channels/sample_key.h"
 #include "filters/grammar.h"
 
 namespace edgehold {
@@ -75,6 +76,25 @@ class DiscordChannel final : public Channel {
     }
     return interaction(body, *type);
   }
+
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    SampleRequest request;
+    request.body = wish.body;
+    if (request.body.empty()) {
+      request.body = R"({"id":")" + randomHex(wish.random, 1) +
+                     R"(","type":2,"guild_id":"SAMPLE","data":{"name":"sample"},)" +
+                     R"("member":{"user":{"id":"SAMPLE"}}})";
+    }
+    const std::string time = std::to_string(unixSeconds(wish.now));
+    TRY_ASSIGN(const std::string signature,
+               signSample(
+                   wish, keys_, [](ByteView key) { return hexEncode(key); }, time + request.body));
+    request.headers = {{"Content-Type", "application/json"},
+                       {Ed25519Head::signatureName().text(), hexEncode(signature)},
+                       {Ed25519Head::timestampName().text(), time}};
+    return request;
+  }
+  bool takesSigningKey() const override { return true; }
 
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
                                    Random& /*random*/) const override {

@@ -18,16 +18,19 @@ struct Ed25519Head {
     static const FieldName kName("X-Signature-Ed25519");
     return kName;
   }
+  static const FieldName& timestampName() {
+    static const FieldName kName("X-Signature-Timestamp");
+    return kName;
+  }
 
   // Errors: kSignatureMissing, kSignatureInvalid, kTimestampMissing.
   static Result<Ed25519Head> read(const Exchange& exchange) {
-    static const FieldName kTimestamp("X-Signature-Timestamp");
     Ed25519Head head;
     TRY_ASSIGN(const std::string_view text, signatureField(exchange, signatureName()));
     if (!decodeHexInto(text, head.signature)) {
       return fail(Reason::kSignatureInvalid, "the signature is not 128 hexadecimal digits");
     }
-    TRY_ASSIGN(head.time, timestampField(exchange, kTimestamp, 10));
+    TRY_ASSIGN(head.time, timestampField(exchange, timestampName(), 10));
     return head;
   }
 

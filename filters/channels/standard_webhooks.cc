@@ -14,6 +14,7 @@
 #include "filters/channels/json_facts.h"
 #include "filters/channels/mac_field.h"
 #include "filters/channels/replies.h"
+#include "filters/channels/sample_key.h"
 #include "filters/grammar.h"
 #include "proxy/base/limits.h"
 #include "proxy/crypto/ed25519.h"
@@ -23,6 +24,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using Ed25519Signature = std::array<char, kEd25519SignatureBytes>;
+
+constexpr std::string_view kPublicPrefix = "whpk_";
 
 // How long a sender retries is its own affair; days are usual. What its events are called, too.
 const ChannelTraits kTraits = {.window = 300s, .retry_horizon = 72h, .known_events = {}};
@@ -139,21 +142,19 @@ class StandardChannel final : public Channel {
   }
 
   Result<SampleRequest> sample(const SampleWish& wish) const override {
-    const HmacKey* const key = firstLive(secrets_, wish.now);
-    if (key == nullptr) return fail("no secret has resolved");
     SampleRequest request;
     request.body =
         wish.body.empty() ? R"({"type":"contact.created","data":{"id":"1"}})" : wish.body;
     const std::string id = "msg_" + randomHex(wish.random, 2);
     const std::string time = std::to_string(unixSeconds(wish.now));
-    const DigestBytes mac = key->sign(SignedHead{id, time, {}}.pieces(request.body));
-    request.headers = {
-        {"Content-Type", "application/json"},
-        {kNames[0].id.text(), id},
-        {kNames[0].time.text(), time},
-        {kNames[0].signatures.text(), "v1," + base64Encode(mac.view(), Base64::kStandard)}};
+    TRY_ASSIGN(const std::string signature, sampleSignature(wish, {id, time, {}}, request.body));
+    request.headers = {{"Content-Type", "application/json"},
+                       {kNames[0].id.text(), id},
+                       {kNames[0].time.text(), time},
+                       {kNames[0].signatures.text(), signature}};
     return request;
   }
+  bool takesSigningKey() const override { return !public_keys_.empty(); }
 
   std::optional<Reply> acknowledge(const Exchange& /*exchange*/,
                                    Random& /*random*/) const override {
@@ -161,6 +162,25 @@ class StandardChannel final : public Channel {
   }
 
  private:
+  Result<std::string> sampleSignature(const SampleWish& wish, const SignedHead& head,
+                                      std::string_view body) const {
+    const auto pieces = head.pieces(body);
+    const HmacKey* const key = firstLive(secrets_, wish.now);
+    if (wish.signing_key == nullptr && (key != nullptr || public_keys_.empty())) {
+      if (key == nullptr) return fail("no secret has resolved");
+      return "v1," + base64Encode(key->sign(pieces).view(), Base64::kStandard);
+    }
+    std::string message;
+    for (const ByteView piece : pieces) message += piece;
+    TRY_ASSIGN(const std::string signature, signSample(
+                                                wish, public_keys_,
+                                                [](ByteView one) {
+                                                  return std::string(kPublicPrefix) +
+                                                         base64Encode(one, Base64::kStandard);
+                                                },
+                                                message));
+    return "v1a," + base64Encode(signature, Base64::kStandard);
+  }
   // Whether there are keys for it.
   bool isOurs(std::string_view version) const {
     return version == "v1" ? !secrets_.empty() : version == "v1a" && !public_keys_.empty();
@@ -186,10 +206,9 @@ class StandardChannel final : public Channel {
 };
 
 std::optional<Ed25519Key> publicKeyFrom(std::string_view text) {
-  constexpr std::string_view kPrefix = "whpk_";
-  const bool has_prefix = text.starts_with(kPrefix);
+  const bool has_prefix = text.starts_with(kPublicPrefix);
   const auto bytes =
-      base64Decode(has_prefix ? text.substr(kPrefix.size()) : text, Base64::kStandard);
+      base64Decode(has_prefix ? text.substr(kPublicPrefix.size()) : text, Base64::kStandard);
   return bytes ? Ed25519Key::fromPublic(*bytes) : std::nullopt;
 }
 

@@ -13,9 +13,13 @@
 #include "filters/channels/channel.h"
 #include "filters/channels/head_fields.h"
 #include "filters/channels/replies.h"
+#include "filters/channels/sample_key.h"
 #include "filters/channels/teams_activity.h"
 #include "filters/tokens/key_source.h"
+#include "proxy/base/base64.h"
+#include "proxy/base/json_tree.h"
 #include "proxy/base/loop.h"
+#include "proxy/crypto/jwks.h"
 #include "proxy/crypto/jws.h"
 #include "proxy/crypto/jwt_claims.h"
 
@@ -28,6 +32,7 @@ const FieldName kAuthorization("Authorization");
 constexpr std::string_view kScheme = "Bearer ";
 constexpr std::string_view kIssuer = "https://api.botframework.com";
 constexpr auto kLeeway = 300s;
+constexpr auto kSampleLife = 600s;  // no longer than a test lasts: it is good for any body
 
 // Longer than a token lives, which is an hour and its leeway.
 const ChannelTraits kTraits = {.retry_horizon = 2h, .known_events = known_events::kTeams};
@@ -37,6 +42,21 @@ struct Connector {
   std::string app_id, issuer;
   std::unique_ptr<const KeySource> keys;
 };
+
+std::string base64Url(ByteView bytes) { return base64Encode(bytes, Base64::kUrlUnpadded); }
+
+std::string jsonString(std::string_view text) {
+  std::string out;
+  appendJsonString(out, text);
+  return out;
+}
+
+// As an entry of the key set says it, so that it can be put there.
+std::string jwkOf(const SigningKey& key, std::string_view channel) {
+  const auto half = key.publicHalf();
+  return R"({"kty":"RSA","kid":"sample","n":")" + base64Url(half.bytes) + R"(","e":")" +
+         base64Url(half.exponent) + R"(","endorsements":[)" + jsonString(channel) + "]}";
+}
 
 class TeamsChannel final : public Channel {
  public:
@@ -83,6 +103,27 @@ class TeamsChannel final : public Channel {
     return received;
   }
 
+  Result<SampleRequest> sample(const SampleWish& wish) const override {
+    SampleRequest request;
+    request.body = wish.body.empty() ? sampleActivity(wish) : wish.body;
+    TRY_ASSIGN(const Json::Value body, parseJsonTree(request.body));
+    const std::string service = textMember(body, "serviceUrl");
+    if (service.empty()) return fail("the body has no `serviceUrl`, which its token must name");
+    TRY_ASSIGN(const SigningKey* const key, sampleKey(wish, JwsAlgorithm::kRs256, "RSA"));
+    const KeySource::Keys keys = connector_.keys->current({});
+    if (keys == nullptr) {
+      return fail(
+          "only a running edgehold fetches keys: for the time of the test configure a "
+          "`jwks_file` of them and of your own");
+    }
+    TRY_ASSIGN(const Jwk* const entry, entryOf(*key, *keys, textMember(body, "channelId")));
+    TRY_ASSIGN(const std::string token, sampleToken(wish, *key, entry->id, service));
+    request.headers = {{"Content-Type", "application/json"},
+                       {kAuthorization.text(), std::string(kScheme) + token}};
+    return request;
+  }
+  bool takesSigningKey() const override { return true; }
+
   Verdict refuse(Error error) const override {
     const Reason reason = error.reason;
     Verdict verdict = Verdict::deny(reason, std::move(error.message));
@@ -120,6 +161,45 @@ class TeamsChannel final : public Channel {
     return checkJwtTimes(claims, now, kLeeway);
   }
 
+  Result<std::string> sampleToken(const SampleWish& wish, const SigningKey& key,
+                                  std::string_view key_id, std::string_view service) const {
+    const std::int64_t now = unixSeconds(wish.now);
+    const std::string header = R"({"alg":"RS256","typ":"JWT","kid":)" + jsonString(key_id) + "}";
+    const std::string claims = R"({"iss":)" + jsonString(connector_.issuer) + R"(,"aud":)" +
+                               jsonString(connector_.app_id) + R"(,"serviceurl":)" +
+                               jsonString(service) + R"(,"nbf":)" + std::to_string(now) +
+                               R"(,"exp":)" + std::to_string(now + kSampleLife.count()) + "}";
+    const std::string text = base64Url(header) + "." + base64Url(claims);
+    const auto signature = key.sign(text);
+    if (!signature) return fail("cannot sign");
+    return text + "." + base64Url(*signature);
+  }
+
+  // The entry of `keys` that `key` is the private half of, if it speaks for `channel`.
+  static Result<const Jwk*> entryOf(const SigningKey& key, const Jwks& keys,
+                                    std::string_view channel) {
+    constexpr std::string_view kProbe = "sample";
+    const auto signature = key.sign(kProbe);
+    if (!signature) return fail("cannot sign");
+    for (const Jwk& one : keys.keys()) {
+      const bool is_fitting =
+          one.key.algorithm() == key.algorithm() && one.key.verify(kProbe, *signature);
+      if (!is_fitting) continue;
+      if (speaksFor(one, channel)) return &one;
+      return fail("the key `" + one.id + "` does not speak for " + jsonString(channel) +
+                  ": list that in its `endorsements`");
+    }
+    return fail(
+        "the signing key fits none of `jwks_file`: for the time of the test put it among "
+        "its `keys` as " +
+        jwkOf(key, channel));
+  }
+
+  static bool speaksFor(const Jwk& key, std::string_view channel) {
+    const auto& endorsed = key.endorsements;
+    return std::find(endorsed.begin(), endorsed.end(), channel) != endorsed.end();
+  }
+
   static Result<void> checkBody(JsonValue claims, const Jwk& key, Exchange& exchange,
                                 Services& services) {
     TRY_ASSIGN(const JsonFacts body, objectFacts(exchange, services));
@@ -128,8 +208,7 @@ class TeamsChannel final : public Channel {
       return fail(Reason::kSignatureInvalid, "the token is of another service than the body");
     }
     const std::string_view channel = body.string({"channelId"}).value_or("");
-    const auto& endorsed = key.endorsements;
-    if (std::find(endorsed.begin(), endorsed.end(), channel) != endorsed.end()) return {};
+    if (speaksFor(key, channel)) return {};
     return fail(Reason::kSignatureInvalid, "the token's key does not speak for the channel");
   }
 

@@ -26,7 +26,7 @@ inline ChannelEvent activityEvent(const JsonFacts& body) {
 inline std::string sampleActivity(const SampleWish& wish) {
   return R"({"type":"message","id":")" + randomHex(wish.random, 1) +
          R"(","channelId":"msteams","serviceUrl":"https://smba.trafficmanager.net/emea/",)"
-         R"("from":{"id":"29:1"},"conversation":{"id":"19:1@thread.tacv2"},"text":"hello"})";
+         R"("text":"hello","from":{"id":"29:1"},"conversation":{"id":"19:1@thread.tacv2"}})";
 }
 
 }  // namespace edgehold

@@ -261,6 +261,9 @@ void CommandLine::addChannel() {
       ->type_name("NAME");
   sign->add_option("--body", options_.body_file, "What to sign; `-` for standard input")
       ->type_name("FILE");
+  sign->add_option("--signing-key", options_.signing_key_file,
+                   "A private key (PEM), for platforms that sign with one")
+      ->type_name("FILE");
   sign->add_option("--url", options_.url, "Where edgehold listens (default: as configured)")
       ->type_name("URL");
   sign->footer(std::string(help::kChannelSignEnd));

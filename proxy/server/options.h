@@ -64,6 +64,7 @@ struct Options {
   std::string platform;               // channel sign
   std::string route;                  // channel sign; empty: the first that speaks it
   std::string body_file;              // channel sign; empty: a sample; `-`: standard input
+  std::string signing_key_file;       // channel sign; empty: none
   std::string url;                    // channel sign; empty: as configured
   std::string key_name = "NAME";      // key new, hash: whose it is
   AuditQuery audit;                   // its times are not set

@@ -183,13 +183,19 @@ secret of the route's channel. It is what the platform would send, so it passes
 (once: its id is new each time, and its time is fresh for as long as the window
 is). Change a letter and it is refused. With --json the parts of the request.
 Telegram's and others' static tokens stand in it: it is as secret as they are.
-Platforms that sign with a private key of their own (discord, teams) cannot be
-imitated.
+Some platforms sign with a private key, which only they have: discord, teams,
+and standard_webhooks with public keys. For a test of those make a key, list its
+public half beside the platform's own, and sign with --signing-key; take the
+public half out again, for whoever has the key is the platform. The command
+tells what to list when it is not there. Discord and standard_webhooks want
+Ed25519 (openssl genpkey -algorithm ed25519 -out test.pem), Teams wants RSA
+(openssl genrsa -out test.pem 2048).
 
 EXAMPLES
   edgehold channel sign qq -c edgehold.yaml | sh
   edgehold channel sign slack -c edgehold.yaml --route bot --body event.json | sh
   edgehold channel sign wecom -c edgehold.yaml --url https://bot.example.com
+  edgehold channel sign discord -c edgehold.yaml --signing-key test.pem | sh
 
 EXIT CODES
   0  made     1  cannot be made     2  no such channel, or a configuration with mistakes)";

@@ -28,8 +28,12 @@ SECRETS = {
     "WECOM_AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
     "WECOM_BOT_AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
 }
-# Only the platform has the key that signs for it.
-UNSIGNABLE = {"discord", "teams"}
+# For platforms that sign with private keys: of which kind a key of ours is made.
+SIGNING_KEYS = {"discord": "ed25519", "teams": "rsa"}
+
+
+# Of the example for Teams, whose keys are fetched else.
+FROM_A_FILE = [("          jwks: {", "          # jwks: {"), ("# jwks_file", "jwks_file")]
 
 
 class ChannelCase(Case):
@@ -50,11 +54,38 @@ class ChannelCase(Case):
             environment={**{n: SECRETS.get(n, "e2e-secret-of-" + n.lower()) for n in names},
                          **(environment or {})}, **more)
 
-    def sign(self, proxy, name, body=None):
+    def sign(self, proxy, name, body=None, key=None):
         arguments = ["channel", "sign", name, "-c", str(proxy.config_path), "--json"]
         if body is not None:
             arguments += ["--body", str(proxy.write("event", body))]
+        if key is not None:
+            arguments += ["--signing-key", str(key)]
         return json.loads(proxy.command(*arguments, admin=False).stdout)
+
+    def signing_key(self, algorithm):
+        key = self.folder() / "key.pem"
+        self.openssl("genpkey", "-algorithm", algorithm, "-out", str(key))
+        return key
+
+    def ed25519_public(self, key):
+        return self.openssl("pkey", "-in", str(key), "-pubout", "-outform", "DER")[-32:]
+
+    def rsa_jwk(self, key, name):
+        modulus = self.openssl("rsa", "-in", str(key), "-noout", "-modulus").decode()
+        octets = bytes.fromhex(modulus.strip().partition("=")[2])
+        return {"kty": "RSA", "kid": name, "e": "AQAB", "endorsements": ["msteams"],
+                "n": base64.urlsafe_b64encode(octets).rstrip(b"=").decode()}
+
+    def listed(self, name, key):
+        """What changes of an example when it lists our key beside the platform's."""
+        if name == "discord":
+            example = (EXAMPLES / "discord.yaml").read_text()
+            platform = re.search(r'"[0-9a-f]{64}"', example).group()
+            mine = '"%s"' % self.ed25519_public(key).hex()
+            return {"changes": [(platform, platform + ", " + mine)]}
+        keys = {"keys": [self.rsa_jwk(self.signing_key("rsa"), "platform"),
+                         self.rsa_jwk(key, "mine")]}
+        return {"changes": FROM_A_FILE, "files": {"teams-keys.json": json.dumps(keys)}}
 
     def send(self, proxy, request, body=None):
         """(status, body) of the answer to a signed request, or to one with another body."""
@@ -98,22 +129,21 @@ class Channels(ChannelCase):
         names = sorted(path.stem for path in EXAMPLES.glob("*.yaml"))
         self.assertGreater(len(names), 0)
         for name in names:
-            if name in UNSIGNABLE:
-                continue
             with self.subTest(name):
                 self.takes_what_its_platform_signs(name)
 
     def takes_what_its_platform_signs(self, name):
         upstream = self.upstream()
-        proxy = self.example(name, upstream)
-        request = self.sign(proxy, name)
+        key = self.signing_key(SIGNING_KEYS[name]) if name in SIGNING_KEYS else None
+        proxy = self.example(name, upstream, **(self.listed(name, key) if key else {}))
+        request = self.sign(proxy, name, key=key)
         octets = request["body"].encode()
         changed = octets.replace(octets[-3:-2], b"~", 1)
         status, answer = self.send(proxy, request, changed)
         self.assertIn(status, (400, 401, 403, 422), answer)
         self.assertEqual(upstream.requests, [])
 
-        request = self.sign(proxy, name)
+        request = self.sign(proxy, name, key=key)
         status, answer = self.send(proxy, request)
         self.assertEqual(status, 200, answer)
         received = upstream.wait_for_requests(1)[0]
@@ -128,6 +158,21 @@ class Channels(ChannelCase):
         reasons = [json.loads(line)["reason"] for line in lines]
         self.assertEqual(reasons[1:], ["allowed", "duplicate"])
         self.assertNotEqual(reasons[0], "allowed")
+
+
+    def test_a_key_that_is_not_listed_signs_nothing_and_is_told_how_to_be(self):
+        for name, kind in SIGNING_KEYS.items():
+            with self.subTest(name):
+                key = self.signing_key(kind)
+                listed = self.listed(name, self.signing_key(kind))
+                proxy = self.example(name, self.upstream(), start=False, **listed)
+                done = proxy.command("channel", "sign", name, "-c", str(proxy.config_path),
+                                     "--signing-key", str(key), admin=False, check=False)
+                self.assertEqual((done.returncode, done.stdout), (1, ""))
+                told = (self.ed25519_public(key).hex() if kind == "ed25519"
+                        else self.rsa_jwk(key, "")["n"])
+                self.assertIn(told, done.stderr)
+                self.assertNotIn(key.read_text().split("\n")[1], done.stderr)
 
 
 class Qq(ChannelCase):
@@ -219,35 +264,20 @@ class Whatsapp(ChannelCase):
 
 
 class Discord(ChannelCase):
-    def signed(self, proxy, key, body):
-        now = str(int(time.time()))
-        message = self.dir / "message"
-        message.write_text(now + body)
-        signature = self.openssl("pkeyutl", "-sign", "-rawin", "-inkey", str(key), "-in",
-                                 str(message))
-        return self.request(proxy, "/discord", [
-            ("Content-Type", "application/json"), ("X-Signature-Timestamp", now),
-            ("X-Signature-Ed25519", signature.hex())], body)
-
     def test_pings_and_forgeries_are_answered_here_and_interactions_pass(self):
-        self.dir = self.folder()
-        key = self.dir / "key.pem"
-        self.openssl("genpkey", "-algorithm", "ed25519", "-out", str(key))
-        public = self.openssl("pkey", "-in", str(key), "-pubout", "-outform", "DER")[-32:].hex()
+        key = self.signing_key("ed25519")
         upstream = self.upstream()
-        example = (EXAMPLES / "discord.yaml").read_text()
-        proxy = self.example("discord", upstream,
-                             [(re.search(r"[0-9a-f]{64}", example).group(), public)])
-        ping = self.signed(proxy, key, '{"id":"1","type":1}')
+        proxy = self.example("discord", upstream, **self.listed("discord", key))
+        ping = self.sign(proxy, "discord", '{"id":"1","type":1}', key)
         self.assertEqual(self.send(proxy, ping), (200, b'{"type":1}'))
         for _ in range(70):  # more than would be borne elsewhere
             self.assertEqual(self.send(proxy, ping, b'{"id":"2","type":1}')[0], 401)
-        event = self.ask(proxy, self.signed(proxy, key, '{"version":1,"type":0}'))
+        event = self.ask(proxy, self.sign(proxy, "discord", '{"version":1,"type":0}', key))
         self.assertEqual((event.status, event.content), (204, b""))
         self.assertEqual(event.getheader("Content-Type"), "application/json")
         self.assertIsNone(event.getheader("Content-Length"))
         self.assertEqual(upstream.requests, [])
-        command = self.signed(proxy, key, '{"id":"7","type":2,"guild_id":"g"}')
+        command = self.sign(proxy, "discord", '{"id":"7","type":2,"guild_id":"g"}', key)
         self.assertEqual(self.send(proxy, command)[0], 200)
         received = upstream.wait_for_requests(1)[0]
         self.assertEqual(received.get("x-edgehold-event-type"), "APPLICATION_COMMAND")
@@ -265,12 +295,8 @@ class Teams(ChannelCase):
     def make_key(self, name="k1"):
         """A key of the connector, and how it publishes it."""
         self.dir = self.folder()
-        self.key, self.key_name = self.dir / "key.pem", name
-        self.openssl("genrsa", "-out", str(self.key), "2048")
-        modulus = self.openssl("rsa", "-in", str(self.key), "-noout", "-modulus").decode()
-        octets = bytes.fromhex(modulus.strip().partition("=")[2])
-        return json.dumps({"keys": [{"kty": "RSA", "kid": name, "n": self.encode(octets),
-                                     "e": "AQAB", "endorsements": ["msteams"]}]})
+        self.key, self.key_name = self.signing_key("rsa"), name
+        return json.dumps({"keys": [self.rsa_jwk(self.key, name)]})
 
     def token(self, **changes):
         now = int(time.time())
@@ -322,9 +348,7 @@ class Teams(ChannelCase):
     def test_keys_may_come_from_a_file(self):
         upstream = self.upstream()
         keys = self.make_key()
-        proxy = self.example("teams", upstream, [
-            ("          jwks: {", "          # jwks: {"), ("# jwks_file", "jwks_file")],
-            files={"teams-keys.json": keys})
+        proxy = self.example("teams", upstream, FROM_A_FILE, files={"teams-keys.json": keys})
         self.lets_one_body_in(proxy, upstream)
 
     def test_without_keys_nobody_is_let_in_and_the_platform_is_asked_to_come_again(self):

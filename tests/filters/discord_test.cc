@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Discord, beside the vectors: it sends forgeries itself to see them refused with 401.
 // Thread: main only.
+#include <gmock/gmock.h>
+
 #include "filters/channels/channel.h"
 #include "proxy/crypto/ed25519.h"
 #include "tests/support/channel_fixture.h"
+#include "tests/support/jws_signer.h"
 
 namespace edgehold {
 namespace {
@@ -131,6 +134,38 @@ TEST_F(DiscordTest, TellsMistakesOfTheConfiguration) {
     EXPECT_FALSE(mistakesOf("dialect: discord, public_keys: " + std::string(keys)).empty()) << keys;
   }
   EXPECT_EQ(mistakesOf("dialect: discord").size(), 1u);
+}
+
+// --- samples
+
+TEST_F(DiscordTest, SamplesAreSignedByAKeyThatIsListedAndPass) {
+  const JwsSigner signer(JwsAlgorithm::kEdDsa);
+  signing_key = SigningKey::fromPem(signer.privatePem()).value();
+  const std::string mine = hexEncode(signing_key->publicHalf().bytes);
+  use(R"(dialect: discord, public_keys: [")" + hex(key) + R"(", ")" + mine + "\"]");
+  EXPECT_EQ(send(signedRequest()), Reason::kAllowed);
+  const Facts facts = factsOf(std::string(kBody));
+  EXPECT_EQ(facts.event_type, "APPLICATION_COMMAND");
+  EXPECT_EQ(facts.group, "g");
+  expectWindow(300);
+  expectEveryChangeRefused(signedRequest(), kSignature);
+}
+
+TEST_F(DiscordTest, ASampleSaysWhatIsMissing) {
+  use(config());
+  EXPECT_THAT(sampleMistake(), testing::HasSubstr("--signing-key"));
+  signing_key = SigningKey::fromPem(JwsSigner(JwsAlgorithm::kRs256).privatePem()).value();
+  EXPECT_THAT(sampleMistake(), testing::HasSubstr("none of Ed25519"));
+  signing_key = SigningKey::fromPem(JwsSigner(JwsAlgorithm::kEdDsa).privatePem()).value();
+  EXPECT_THAT(sampleMistake(),
+              testing::HasSubstr("list `" + hexEncode(signing_key->publicHalf().bytes) + "`"));
+}
+
+TEST_F(DiscordTest, ASampleIsSignedByAKeyThatCountsNow) {
+  signing_key = SigningKey::fromPem(JwsSigner(JwsAlgorithm::kEdDsa).privatePem()).value();
+  use(R"(dialect: discord, public_keys: [{key: ")" + hexEncode(signing_key->publicHalf().bytes) +
+      R"(", until: "2020-01-01T00:00:00Z"}])");
+  EXPECT_THAT(sampleMistake(), testing::HasSubstr("fits none of `public_keys` that counts now"));
 }
 
 }  // namespace

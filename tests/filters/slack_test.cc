@@ -3,6 +3,7 @@
 // Thread: main only.
 #include "filters/channels/channel.h"
 #include "tests/support/channel_fixture.h"
+#include "tests/support/jws_signer.h"
 
 namespace edgehold {
 namespace {
@@ -182,6 +183,15 @@ TEST_F(SlackTest, TakesARetryThatIsTheFirstToArriveAndAnswersASecondOne) {
   EXPECT_EQ(second->reason(), Reason::kDuplicate);
   EXPECT_EQ(second->verdict->reply()->status, 200);
   EXPECT_EQ(second->verdict->reply()->body, "");
+}
+
+// Or it would seem as if the key had been tried.
+TEST_F(SlackTest, ASampleIsRefusedASigningKeyAsItsSecretIsShared) {
+  use(kConfig);
+  EXPECT_EQ(sampleMistake(), "");
+  signing_key = SigningKey::fromPem(JwsSigner(JwsAlgorithm::kEdDsa).privatePem()).value();
+  EXPECT_EQ(sampleMistake(),
+            "`slack` signs with the secret that the route has: take the signing key away");
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/crypto/ed25519.h"
 #include "tests/support/channel_fixture.h"
+#include "tests/support/jws_signer.h"
 
 namespace edgehold {
 namespace {
@@ -186,6 +187,29 @@ TEST_F(StandardWebhooksTest, TellsItsFactsAndKnowsAnIdAgain) {
   EXPECT_EQ(passage->exchange.facts.timestamp_ms, 1'700'000'000'000);
   passage->commit(f.loop.clock().now());
   EXPECT_EQ(send(request), Reason::kDuplicate);
+}
+
+TEST_F(StandardWebhooksTest, SamplesAreSignedByAKeyThatIsListedOrByTheSecret) {
+  const auto key = SigningKey::fromPem(JwsSigner(JwsAlgorithm::kEdDsa).privatePem()).value();
+  const std::string mine = "whpk_" + base64Encode(key.publicHalf().bytes, Base64::kStandard);
+  use("dialect: standard_webhooks, secrets: \"${env:SW}\", public_keys: \"" + mine +
+      "\", failures_per_minute: 0");
+  RequestText by_secret = signedRequest();
+  EXPECT_TRUE(field(by_secret, kSignature).starts_with("v1,"));
+  EXPECT_EQ(send(by_secret), Reason::kAllowed);
+  signing_key = key;
+  RequestText by_key = signedRequest();
+  EXPECT_TRUE(field(by_key, kSignature).starts_with("v1a,"));
+  expectEveryChangeRefused(by_key, kSignature);
+}
+
+TEST_F(StandardWebhooksTest, ASampleOfPublicKeysSaysWhatIsMissing) {
+  const auto key = Ed25519Key::fromSeed(std::string(32, 'k')).value().publicBytes();
+  use("dialect: standard_webhooks, public_keys: \"" +
+      base64Encode({key.data(), key.size()}, Base64::kStandard) + "\"");
+  EXPECT_NE(sampleMistake().find("--signing-key"), std::string::npos) << sampleMistake();
+  signing_key = SigningKey::fromPem(JwsSigner(JwsAlgorithm::kEdDsa).privatePem()).value();
+  EXPECT_NE(sampleMistake().find("list `whpk_"), std::string::npos) << sampleMistake();
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bots of Teams, beside the vectors: a token that says who sent it, and nothing of what.
 // Thread: main only.
+#include <gmock/gmock.h>
+
 #include "filters/channels/channel.h"
+#include "proxy/base/json_tree.h"
 #include "tests/support/channel_fixture.h"
 #include "tests/support/jws_signer.h"
 
@@ -294,6 +297,59 @@ TEST_F(TeamsTest, TellsMistakesOfTheConfiguration) {
                              "dialect: teams, app_id: a, jwks_file: /empty.json"}) {
     EXPECT_EQ(mistakesOf(config).size(), 1u) << config;
   }
+}
+
+// --- samples
+
+TEST_F(TeamsTest, SamplesAreSignedByAKeyOfTheSetAndPass) {
+  const JwsSigner platform(JwsAlgorithm::kRs256, "platform");
+  const JwsSigner edwards(JwsAlgorithm::kEdDsa, "ed");
+  f.files.files["/jwks.json"] = R"({"keys":[{)" + platform.jwkMembers() + R"(},{)" +
+                                edwards.jwkMembers() + R"(},{)" + signer().jwkMembers() +
+                                R"(,"endorsements":["msteams"]}]})";
+  signing_key = SigningKey::fromPem(signer().privatePem()).value();
+  use(kConfig);
+  EXPECT_EQ(send(signedRequest()), Reason::kAllowed);
+  EXPECT_EQ(sendSigned(activity()), Reason::kAllowed);
+  EXPECT_EQ(sendSigned(R"({"type":"message","id":"2","channelId":"msteams",)"
+                       R"("serviceUrl":"https://another.example/\u0022\u00e9"})"),
+            Reason::kAllowed);
+  EXPECT_EQ(sendSigned(activity(), 300s), Reason::kAllowed);
+  EXPECT_EQ(sendSigned(activity(), 301s), Reason::kTimestampOutsideWindow);
+  EXPECT_EQ(sendSigned(activity(), -900s), Reason::kAllowed);
+  EXPECT_EQ(sendSigned(activity(), -901s), Reason::kTimestampOutsideWindow);
+}
+
+TEST_F(TeamsTest, ASampleSaysWhatIsMissing) {
+  use(kConfig);
+  EXPECT_THAT(sampleMistake(), testing::HasSubstr("--signing-key"));
+  signing_key = SigningKey::fromPem(JwsSigner(JwsAlgorithm::kEdDsa).privatePem()).value();
+  EXPECT_THAT(sampleMistake(), testing::HasSubstr("none of RSA"));
+  signing_key = SigningKey::fromPem(signer().privatePem()).value();
+  EXPECT_EQ(sampleMistake(), "");
+  EXPECT_THAT(sampleMistake("{}"), testing::HasSubstr("no `serviceUrl`"));
+  EXPECT_THAT(sampleMistake("[]"), testing::HasSubstr("no `serviceUrl`"));
+  EXPECT_NE(sampleMistake("{"), "");
+  EXPECT_THAT(sampleMistake(activity("", "https://s.example/", "skype")),
+              testing::HasSubstr(R"(the key `k1` does not speak for "skype")"));
+}
+
+// What it says to list is what then fits.
+TEST_F(TeamsTest, ASampleTellsHowTheKeySetHasToListItsKey) {
+  const JwsSigner mine(JwsAlgorithm::kRs256, "sample");
+  use(kConfig);
+  signing_key = SigningKey::fromPem(mine.privatePem()).value();
+  const std::string mistake = sampleMistake();
+  const std::size_t at = mistake.find('{');
+  ASSERT_NE(at, std::string::npos) << mistake;
+  EXPECT_EQ(parseJsonTree(mistake.substr(at)).value(),
+            parseJsonTree("{" + mine.jwkMembers() + R"(,"endorsements":["msteams"]})").value());
+}
+
+TEST_F(TeamsTest, ASampleCannotKnowKeysThatAreFetched) {
+  use("dialect: teams, app_id: app-1, jwks: {upstream: platform, path: /keys}");
+  signing_key = SigningKey::fromPem(signer().privatePem()).value();
+  EXPECT_THAT(sampleMistake(), testing::HasSubstr("configure a `jwks_file`"));
 }
 
 }  // namespace

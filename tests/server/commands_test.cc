@@ -12,6 +12,7 @@
 #include "proxy/server/commands/command.h"
 #include "tests/server/admin_house.h"
 #include "tests/server/held_exchange.h"
+#include "tests/support/jws_signer.h"
 
 namespace edgehold {
 namespace {
@@ -107,6 +108,7 @@ class PaperChannel final : public Filter {
   std::optional<Result<SampleRequest>> sample(const SampleWish& wish) const override {
     if (wish.platform != "paper") return std::nullopt;
     if (!has_key_) return Result<SampleRequest>(fail("no secret has resolved"));
+    if (wish.signing_key != nullptr) return SampleRequest{"POST", "by=key", {}, "signed"};
     return SampleRequest{"POST",
                          "sig=1&n=2",
                          {{"X-Ink", "it's blue"}},
@@ -161,6 +163,27 @@ TEST_F(ChannelCommandTest, ChannelSignTellsProgramsTheParts) {
   EXPECT_EQ(stringMember(tree, "route"), "bot");
   EXPECT_THAT(run({"channel", "sign", "paper", "-c", path}).out,
               HasSubstr("'Host: bot.example.org'"));
+}
+
+TEST_F(ChannelCommandTest, ChannelSignSignsWithTheKeyOfAFile) {
+  const std::string key = file("key.pem", JwsSigner(JwsAlgorithm::kEdDsa).privatePem());
+  const Ran ran = run({"channel", "sign", "paper", "-c", policy("paper"), "--signing-key", key});
+  EXPECT_EQ(ran.code, ExitCode::kOk) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("by=key"));
+}
+
+TEST_F(ChannelCommandTest, ChannelSignTellsWhyAKeyIsNoneAndNothingOfIt) {
+  const std::string path = policy("paper");
+  const std::string text = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
+  const Ran ran =
+      run({"channel", "sign", "paper", "-c", path, "--signing-key", file("key.pem", text)});
+  EXPECT_EQ(ran.code, ExitCode::kUsage);
+  EXPECT_THAT(ran.err, HasSubstr("key.pem` is no private key in PEM without a passphrase"));
+  EXPECT_THAT(ran.err, Not(HasSubstr("c2VjcmV0")));
+  EXPECT_EQ(ran.out, "");
+  const Ran lost = run({"channel", "sign", "paper", "-c", path, "--signing-key", "/nonexistent"});
+  EXPECT_EQ(lost.code, ExitCode::kUsage);
+  EXPECT_THAT(lost.err, HasSubstr("/nonexistent"));
 }
 
 TEST_F(ChannelCommandTest, ChannelSignSaysWhyThereIsNone) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/base/strings.h"
+#include "proxy/crypto/signing_key.h"
 #include "tests/support/exchange_fixture.h"
 
 namespace edgehold {
@@ -38,17 +40,28 @@ class ChannelTest : public ::testing::Test {
     return other.mistakes;
   }
 
-  // As the platform sends it now, or some time before or after.
+  // As the platform sends it now, or some time before or after; by `signing_key` where there is
+  // one.
   RequestText signedRequest(std::string body = {}, std::chrono::seconds later = {}) {
+    const auto sample = sampleOf(std::move(body), later);
+    if (sample) return textOf(*sample);
+    ADD_FAILURE() << sample.error().message;
+    return {};
+  }
+  Result<SampleRequest> sampleOf(std::string body = {}, std::chrono::seconds later = {}) {
     const WallTime now = f.loop.clock().wallNow() + later;
     const auto& entry = f.chain().entries().front();
     for (const ChannelDialect& dialect : channelDialects()) {
-      const SampleWish wish{dialect.name, body, "/hook", now, f.random};
-      const auto sample = entry.filter->sample(wish);
-      if (sample && *sample) return textOf(**sample);
+      const SampleWish wish{dialect.name, body,     "/hook",
+                            now,          f.random, signing_key ? &*signing_key : nullptr};
+      if (auto sample = entry.filter->sample(wish)) return *std::move(sample);
     }
-    ADD_FAILURE() << "nothing signs for this channel";
-    return {};
+    return fail("no filter speaks for a platform");
+  }
+  // Why no sample can be made; empty when one can.
+  std::string sampleMistake(const std::string& body = {}) {
+    const auto sample = sampleOf(body);
+    return sample ? std::string() : sample.error().message;
   }
   Reason send(const RequestText& request) { return f.send(request)->reason(); }
   Reason sendSigned(const std::string& body, std::chrono::seconds later = {}) {
@@ -127,6 +140,7 @@ class ChannelTest : public ::testing::Test {
   }
 
   ExchangeFixture f;
+  std::optional<SigningKey> signing_key;  // of samples, for platforms with private keys
 
  private:
   static RequestText textOf(const SampleRequest& sample) {

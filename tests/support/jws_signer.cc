@@ -8,6 +8,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include "proxy/base/base64.h"
@@ -45,6 +46,18 @@ std::string pairOf(const std::string& der) {
   BN_bn2binpad(ECDSA_SIG_get0_s(pair), out + 32, 32);
   ECDSA_SIG_free(pair);
   return bytes;
+}
+
+// What `write` writes.
+template <class Write>
+std::string textBy(Write write) {
+  BIO* const sink = BIO_new(BIO_s_mem());
+  CHECK_EQ(write(sink), 1);
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(sink, &bytes);
+  std::string text(bytes, static_cast<std::size_t>(size));
+  BIO_free(sink);
+  return text;
 }
 
 }  // namespace
@@ -92,6 +105,18 @@ std::string JwsSigner::jwkMembers() const {
 
 std::string JwsSigner::jwks(std::string_view more) const {
   return R"({"keys":[{)" + jwkMembers() + std::string(more) + "}]}";
+}
+
+std::string JwsSigner::privatePem(const char* passphrase) const {
+  const EVP_CIPHER* const cipher = passphrase == nullptr ? nullptr : EVP_aes_128_cbc();
+  return textBy([&](BIO* sink) {
+    return PEM_write_bio_PKCS8PrivateKey(sink, key_, cipher, nullptr, 0, nullptr,
+                                         const_cast<char*>(passphrase));
+  });
+}
+
+std::string JwsSigner::publicPem() const {
+  return textBy([&](BIO* sink) { return PEM_write_bio_PUBKEY(sink, key_); });
 }
 
 std::string JwsSigner::signature(std::string_view text) const {

@@ -28,6 +28,9 @@ class JwsSigner {
   // A set of this one key; `more` as `,"use":"sig"`.
   std::string jwks(std::string_view more = {}) const;
   std::string_view algorithmName() const;
+  // The private key, as an operator keeps it (PKCS#8 in PEM); under a passphrase when there is one.
+  std::string privatePem(const char* passphrase = nullptr) const;
+  std::string publicPem() const;
 
  private:
   std::string signature(std::string_view text) const;

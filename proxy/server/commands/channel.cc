@@ -3,11 +3,14 @@
 // Thread: main only.
 #include <iostream>
 #include <iterator>
+#include <optional>
 
 #include "proxy/base/file.h"
 #include "proxy/base/json_tree.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/crypto/secret.h"
+#include "proxy/crypto/signing_key.h"
 #include "proxy/server/commands/command.h"
 #include "proxy/server/commands/table.h"
 
@@ -104,20 +107,45 @@ Result<std::string> readBody(const std::string& file) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
+// Nothing when no file is named. The file's bytes are wiped here, the key with its owner.
+Result<std::optional<SigningKey>> readSigningKey(const std::string& file) {
+  if (file.empty()) return std::optional<SigningKey>();
+  TRY_ASSIGN(std::string text, readFile(file, limits::kSecretBytesMax));
+  const SecretString pem = SecretString::take(std::move(text));
+  Result<SigningKey> key = SigningKey::fromPem(pem.reveal());
+  if (key) return std::optional(*std::move(key));
+  return fail("`" + file + "` " + key.error().message);
+}
+
+// What to sign and by what, out of the files that the options name.
+struct Materials {
+  std::string body;
+  std::optional<SigningKey> signing_key;
+
+  static Result<Materials> read(const Options& options) {
+    Materials materials;
+    TRY_ASSIGN(materials.body, readBody(options.body_file));
+    TRY_ASSIGN(materials.signing_key, readSigningKey(options.signing_key_file));
+    return materials;
+  }
+  const SigningKey* key() const { return signing_key ? &*signing_key : nullptr; }
+};
+
 }  // namespace
 
 ExitCode signSample(const Options& options, const CommandWorld& world) {
   const LoadResult loaded = loadPolicy(options.config_file, world.loadTools());
   for (const std::string& error : loaded.errors) world.err << printable(error) << "\n";
   if (loaded.snapshot == nullptr) return ExitCode::kUsage;
-  const auto body = readBody(options.body_file);
-  if (!body) {
-    world.err << kUsage << printable(body.error().message) << "\n";
+  const auto materials = Materials::read(options);
+  if (!materials) {
+    world.err << kUsage << printable(materials.error().message) << "\n";
     return ExitCode::kUsage;
   }
   SystemRandom random;
-  const auto sample = makeSample(*loaded.snapshot, options,
-                                 {options.platform, *body, {}, world.clock.wallNow(), random});
+  const auto sample = makeSample(
+      *loaded.snapshot, options,
+      {options.platform, materials->body, {}, world.clock.wallNow(), random, materials->key()});
   if (!sample) {
     world.err << kUsage << printable(sample.error().message) << "\n";
     return sample.error().reason == Reason::kRouteNotFound ? ExitCode::kUsage : ExitCode::kFailure;
