@@ -42,7 +42,8 @@ class ChannelFilter final : public Filter {
   ChannelFilter(Terms terms, std::unique_ptr<const Channel> channel)
       : terms_(std::move(terms)),
         channel_(std::move(channel)),
-        single_use_(terms_.name, signatureLife() + channel_->traits().retry_horizon) {}
+        single_use_(std::string(terms_.dialect),
+                    signatureLife() + channel_->traits().retry_horizon) {}
 
   FilterNeeds needs() const override { return {.request_body = FilterNeeds::Body::kWhole}; }
 
@@ -67,18 +68,14 @@ class ChannelFilter final : public Filter {
     return channel_->refuse(std::move(checked).error());
   }
 
-  Outcome onRequestBody(Exchange& exchange, Services& services) const override {
-    auto preparation = channel_->prepare(exchange, services);
-    if (!preparation) return judge(exchange, services);
-    return std::move(*preparation)
-        .map<Result<Verdict>>([this, &exchange, &services](Channel::Prepared /*over*/) {
-          return judge(exchange, services);
-        });
-  }
+  Outcome onRequestBody(Exchange& exchange, Services& services) const override;
 
  private:
+  class Wait;
+
   // Refusals are verdicts, never errors: what `on_error` opens must not be open to forgeries.
-  Verdict judge(Exchange& exchange, Services& services) const {
+  // Nothing when its twin is being judged in this moment, so that it must be asked again.
+  std::optional<Verdict> judge(Exchange& exchange, Services& services) const {
     Result<Verified> verified = channel_->verify(exchange, services);
     if (!verified) {
       // Nobody proved anything wrong where there was nothing to verify with.
@@ -90,11 +87,17 @@ class ChannelFilter final : public Filter {
     if (verified->text.data() != exchange.body.view().data()) exchange.content = verified->text;
     Result<Received> received = channel_->read(exchange, *verified, services);
     if (!received) return channel_->refuse(std::move(received).error());
+    if (!received->handshake) {
+      if (auto refusal = refuseEvents(*received, services)) return refusal;
+    }
+    const Result<SingleUse::Bound> bound = bind(*received, exchange, services);
+    if (!bound) return channel_->refuse(bound.error()).byRule("single_use");
+    if (*bound == SingleUse::Bound::kAskAgain) return std::nullopt;
     if (received->handshake) {
-      if (auto refusal = refuseReuse(*received, exchange, services)) return *std::move(refusal);
       return Verdict::respond(Reason::kAllowed, *std::move(received->handshake), "handshake");
     }
-    return accept(*received, *verified, exchange, services);
+    accept(*received, *verified, exchange);
+    return Verdict::proceed();
   }
 
   // The configured dialect is for any sender: `method_path` says there what may come.
@@ -109,10 +112,10 @@ class ChannelFilter final : public Filter {
   std::optional<Verdict> refuseStale(const Verified& verified, Services& services) const;
   std::optional<Verdict> refuseEvent(const ChannelEvent& event, Services& services) const;
   bool isForgotten(const ChannelEvent& event, Services& services) const;
-  std::optional<Verdict> refuseReuse(const Received& received, const Exchange& exchange,
-                                     Services& services) const;
-  Verdict accept(const Received& received, const Verified& verified, Exchange& exchange,
-                 Services& services) const;
+  std::optional<Verdict> refuseEvents(const Received& received, Services& services) const;
+  Result<SingleUse::Bound> bind(const Received& received, const Exchange& exchange,
+                                Services& services) const;
+  void accept(const Received& received, const Verified& verified, Exchange& exchange) const;
 
   const Terms terms_;
   const std::unique_ptr<const Channel> channel_;
@@ -158,13 +161,22 @@ std::optional<Verdict> ChannelFilter::refuseEvent(const ChannelEvent& event,
                            "event type " + quoteForMessage(type)});
 }
 
-std::optional<Verdict> ChannelFilter::refuseReuse(const Received& received,
-                                                  const Exchange& exchange,
-                                                  Services& services) const {
-  if (received.credential.empty() || exchange.is_shadow) return std::nullopt;
-  auto bound = single_use_.bind(received.credential, exchange, services);
-  if (bound) return std::nullopt;
-  return channel_->refuse(std::move(bound).error()).byRule("single_use");
+std::optional<Verdict> ChannelFilter::refuseEvents(const Received& received,
+                                                   Services& services) const {
+  if (received.more.size() >= limits::kBatchEventsMax) {
+    return channel_->refuse({Reason::kPayloadTooLarge, "too many events in one request"});
+  }
+  if (auto refusal = refuseEvent(received.event, services)) return refusal;
+  for (const ChannelEvent& event : received.more) {
+    if (auto refusal = refuseEvent(event, services)) return refusal;
+  }
+  return std::nullopt;
+}
+
+Result<SingleUse::Bound> ChannelFilter::bind(const Received& received, const Exchange& exchange,
+                                             Services& services) const {
+  if (received.credential.empty() || exchange.is_shadow) return SingleUse::Bound::kYes;
+  return single_use_.bind(received.credential, exchange, services);
 }
 
 // The ids beside the first one's, each once: a batch may repeat itself.
@@ -177,16 +189,8 @@ void keepBatch(const Received& received, Facts& facts) {
   }
 }
 
-Verdict ChannelFilter::accept(const Received& received, const Verified& verified,
-                              Exchange& exchange, Services& services) const {
-  if (received.more.size() >= limits::kBatchEventsMax) {
-    return channel_->refuse({Reason::kPayloadTooLarge, "too many events in one request"});
-  }
-  if (auto refusal = refuseEvent(received.event, services)) return *std::move(refusal);
-  for (const ChannelEvent& event : received.more) {
-    if (auto refusal = refuseEvent(event, services)) return *std::move(refusal);
-  }
-  if (auto refusal = refuseReuse(received, exchange, services)) return *std::move(refusal);
+void ChannelFilter::accept(const Received& received, const Verified& verified,
+                           Exchange& exchange) const {
   Facts& facts = exchange.facts;
   facts.principal = facts.channel = terms_.name;
   facts.event_id = received.event.id;
@@ -206,7 +210,57 @@ Verdict ChannelFilter::accept(const Received& received, const Verified& verified
   exchange.acknowledger = channel_.get();
   exchange.acknowledger_key = verified.key;
   exchange.is_acknowledged_here = terms_.answers_itself;
-  return Verdict::proceed();
+}
+
+// What the channel lacks, and then its turn; and a twin's moment. Kept by the Async that it
+// answers, which the walk gives up after limits::kFilterTimeout.
+class ChannelFilter::Wait {
+ public:
+  Wait(const ChannelFilter& filter, Exchange& exchange, Services& services)
+      : filter_(filter),
+        exchange_(exchange),
+        services_(services),
+        timer_(services.loop.makeTimer([this] { judge(); })) {}
+
+  Async<Result<Verdict>> start(std::shared_ptr<Wait> self,
+                               std::optional<Async<Channel::Prepared>> preparation) {
+    auto [answer, resolver] = Async<Result<Verdict>>::make();
+    resolver_.emplace(resolver);
+    answer.keep(std::move(self));
+    if (preparation) {
+      preparation_.emplace(*std::move(preparation));
+      preparation_->then([this](Channel::Prepared /*over*/) { judge(); });
+    } else {
+      timer_->arm(kTwinInterval);
+    }
+    return std::move(answer);
+  }
+
+ private:
+  static constexpr Duration kTwinInterval = 5ms;
+
+  void judge() {
+    std::optional<Verdict> verdict = filter_.judge(exchange_, services_);
+    if (!verdict) return timer_->arm(kTwinInterval);
+    const Resolver<Result<Verdict>> resolver = *resolver_;  // resolving destroys this
+    resolver.resolve(*std::move(verdict));
+  }
+
+  const ChannelFilter& filter_;
+  Exchange& exchange_;
+  Services& services_;
+  const std::unique_ptr<Timer> timer_;
+  std::optional<Async<Channel::Prepared>> preparation_;
+  std::optional<Resolver<Result<Verdict>>> resolver_;
+};
+
+Outcome ChannelFilter::onRequestBody(Exchange& exchange, Services& services) const {
+  auto preparation = channel_->prepare(exchange, services);
+  if (!preparation) {
+    if (auto verdict = judge(exchange, services)) return *std::move(verdict);
+  }
+  const auto wait = std::make_shared<Wait>(*this, exchange, services);
+  return wait->start(wait, std::move(preparation));
 }
 
 std::optional<ChannelDialect> findDialect(ConfigReader& config) {

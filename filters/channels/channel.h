@@ -72,7 +72,9 @@ struct Received {
   // either name is a duplicate.
   std::string_view twin_id = {};
   // Set where the signature does not cover the body: it may come again with the same body only, and
-  // that of a handshake with none.
+  // that of a handshake with none. What two secrets of a dialect sign differs in it: a MAC does by
+  // itself; what only stands beside a token says whose it is. So it is the same in every channel
+  // and route that has the secret, which take one body between them.
   std::string_view credential = {};
   // Set for a handshake of the platform's set-up, which the edge answers itself: nothing is
   // forwarded, and the event is not looked at.

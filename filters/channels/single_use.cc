@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two names for one claim: the signature alone, whoever is the first gets it, and the signature
-// with this body, which then passes again. A twin on another thread in the same moment is refused:
-// it cannot know yet which body was the first. Thread: any (immutable).
+// with this body, which then passes again. Who meets another in between asks again: he may be the
+// twin of the first, which is no forgery. Thread: any (immutable).
 #include "filters/channels/single_use.h"
 
 #include "proxy/base/loop.h"
@@ -10,26 +10,27 @@
 
 namespace edgehold {
 
-Result<void> SingleUse::bind(std::string_view credential, const Exchange& exchange,
-                             Services& services) const {
+Result<SingleUse::Bound> SingleUse::bind(std::string_view credential, const Exchange& exchange,
+                                         Services& services) const {
   using State = ClaimResult::State;
-  constexpr Duration kInFlight = std::chrono::seconds(1);  // committed before this returns
   Counters& counters = services.counters;
   const Instant now = services.loop.clock().now();
   const DigestBytes body = digestOf(DigestKind::kSha256, exchange.body.view());
-  const CounterKey with_body = counters.key({"channel.body", channel_, credential, body.view()});
-  const CounterKey alone = counters.key({"channel.signature", channel_, credential});
+  const CounterKey with_body = counters.key({"channel.body", dialect_, credential, body.view()});
+  const CounterKey alone = counters.key({"channel.signature", dialect_, credential});
   TRY_ASSIGN(const ClaimResult first, counters.claim(alone, now, kInFlight));
   Result<ClaimResult> whole = counters.claim(with_body, now, kInFlight);
   if (first.state == State::kClaimed && whole && whole->state == State::kClaimed) {
     TRY(counters.commit(with_body, whole->token, now, kept_));
     TRY(counters.commit(alone, first.token, now, kept_));
-    return {};
+    return Bound::kYes;
   }
   if (first.state == State::kClaimed) counters.release(alone, first.token);
   if (!whole) return fail(std::move(whole).error());
-  if (whole->state == State::kCommitted) return {};  // a retry: `dedupe` knows what became of it
+  if (whole->state == State::kCommitted) return Bound::kYes;  // `dedupe` knows what became of it
   if (whole->state == State::kClaimed) counters.release(with_body, whole->token);
+  const bool is_judged = first.state == State::kCommitted && whole->state == State::kClaimed;
+  if (!is_judged) return Bound::kAskAgain;
   return fail(Reason::kSignatureInvalid, "this signature came before with another body");
 }
 

@@ -2,7 +2,8 @@
 // Bots of Teams and of the Bot Framework's other channels (MicrosoftDocs/bot-docs, "authenticate
 // requests from the Bot Connector"): a token of the connector, about the sender and nothing of the
 // body. So a key must speak for the body's channel, the token must name the body's service, and an
-// activity's id counts with its first body only. The document wants 403 for what fails. The keys
+// activity's id counts with its first body only; for each bot, as two of one conversation are told
+// the same activity in two bodies. The document wants 403 for what fails. The keys
 // roll: they come from `jwks: {upstream: …, path: /v1/.well-known/keys}`, or from a `jwks_file`.
 // Thread: any (immutable, but for the keys, which are synchronised).
 #include <algorithm>
@@ -99,7 +100,8 @@ class TeamsChannel final : public Channel {
     received.event = activityEvent(body);
     received.digest = received.event.group;  // ids are of one conversation
     if (received.event.id.empty()) return fail(Reason::kEventMissing, "no `id`");
-    received.credential = exchange.arena.join({received.event.id, "\n", received.event.group});
+    received.credential = exchange.arena.join(
+        {connector_.app_id, "\n", received.event.id, "\n", received.event.group});
     return received;
   }
 

@@ -47,7 +47,7 @@ class TelegramChannel final : public Channel {
     return Verified{exchange.body.view(), {}, *token};
   }
 
-  Result<Received> read(Exchange& exchange, const Verified& /*verified*/,
+  Result<Received> read(Exchange& exchange, const Verified& verified,
                         Services& services) const override {
     TRY_ASSIGN(const JsonFacts body, objectFacts(exchange, services));
     const auto update = body.number({kUpdateId});
@@ -57,7 +57,7 @@ class TelegramChannel final : public Channel {
     ChannelEvent& event = received.event;
     event.type = type;
     event.id = body.id({kUpdateId});
-    received.credential = event.id;
+    received.credential = credentialOf(exchange, tokens_[verified.key].key, event.id);
     event.group = groupOf(body, type);
     event.sender = body.firstFact({{type, "from", "id"},
                                    {type, "user", "id"},
@@ -95,6 +95,12 @@ class TelegramChannel final : public Channel {
     TRY_ASSIGN(const std::string_view token, signatureField(exchange, kToken));
     if (isToken(token)) return token;
     return fail(Reason::kSignatureInvalid, "the token has not the form of one");
+  }
+
+  // Updates are numbered by each bot for itself: the token tells bots apart.
+  static std::string_view credentialOf(Exchange& exchange, const StaticToken& token,
+                                       std::string_view id) {
+    return exchange.arena.join({token.digest.view(), id});
   }
 
   // An update is its id and one member more, which names what happened.

@@ -11,7 +11,6 @@
 #include "filters/channels/head_fields.h"
 #include "filters/channels/json_facts.h"
 #include "filters/channels/mac_field.h"
-#include "filters/channels/single_use.h"
 #include "filters/channels/static_token.h"
 #include "proxy/base/limits.h"
 #include "tests/support/exchange_fixture.h"
@@ -352,43 +351,6 @@ TEST_F(JsonFactsTest, TellTimesHoweverTheyAreWritten) {
   for (const char* key : {"old", "neg", "huge", "many", "word", "none"}) {
     EXPECT_EQ(it.time({key}), std::nullopt) << key;
   }
-}
-
-// --- single use
-
-class SingleUseTest : public ::testing::Test {
- protected:
-  Result<void> bind(std::string_view credential, std::string_view body) {
-    auto passage = f.passage();
-    passage->exchange.body.append(body);
-    return once.bind(credential, passage->exchange, f.services);
-  }
-  ExchangeFixture f;
-  SingleUse once{"bot", 1h};
-};
-
-TEST_F(SingleUseTest, BindsASignatureToItsFirstBody) {
-  EXPECT_TRUE(bind("sig", "one"));
-  EXPECT_TRUE(bind("sig", "one"));
-  EXPECT_EQ(bind("sig", "two").error().reason, Reason::kSignatureInvalid);
-  EXPECT_EQ(bind("sig", "").error().reason, Reason::kSignatureInvalid);
-  EXPECT_TRUE(bind("sig", "one"));
-  EXPECT_TRUE(bind("other", "two"));
-}
-
-TEST_F(SingleUseTest, RemembersForAsLongAsTheSignatureLives) {
-  EXPECT_TRUE(bind("sig", "one"));
-  f.loop.advance(1h - 1s);
-  EXPECT_FALSE(bind("sig", "two"));
-  f.loop.advance(2s);
-  EXPECT_TRUE(bind("sig", "two"));
-}
-
-TEST_F(SingleUseTest, IsOfOneChannel) {
-  EXPECT_TRUE(bind("sig", "one"));
-  auto passage = f.passage();
-  passage->exchange.body.append("two");
-  EXPECT_TRUE(SingleUse("another", 1h).bind("sig", passage->exchange, f.services));
 }
 
 }  // namespace
