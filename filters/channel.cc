@@ -189,6 +189,14 @@ void keepBatch(const Received& received, Facts& facts) {
   }
 }
 
+// The event's own, which is older when it comes again; but where nobody signed the body, what was
+// signed beside it.
+std::optional<std::int64_t> timeOf(const Received& received, const Verified& verified) {
+  const bool is_body_signed = received.credential.empty();
+  if (!is_body_signed && verified.signed_at_ms) return verified.signed_at_ms;
+  return received.event.timestamp_ms ? received.event.timestamp_ms : verified.signed_at_ms;
+}
+
 void ChannelFilter::accept(const Received& received, const Verified& verified,
                            Exchange& exchange) const {
   Facts& facts = exchange.facts;
@@ -199,8 +207,7 @@ void ChannelFilter::accept(const Received& received, const Verified& verified,
   facts.event_type = received.event.type;
   facts.group = received.event.group;
   facts.sender = received.event.sender;
-  facts.timestamp_ms =
-      received.event.timestamp_ms ? received.event.timestamp_ms : verified.signed_at_ms;
+  facts.timestamp_ms = timeOf(received, verified);
   facts.retry_horizon = std::max(channel_->traits().retry_horizon, signatureLife());
   keepBatch(received, facts);
   if (terms_.forwards_content && !exchange.content.empty() && !exchange.is_shadow) {

@@ -77,6 +77,12 @@ TEST_F(DingtalkRobotTest, ASignatureIsGoodForOneBodyForAsLongAsItLives) {
   EXPECT_EQ(send(genuine), Reason::kTimestampOutsideWindow);
 }
 
+TEST_F(DingtalkRobotTest, ItsTimeIsTheOneThatWasSigned) {
+  use(kRobot);
+  EXPECT_EQ(send(event(message("1", R"("createAt":1600000000000,)"), 60s)), Reason::kAllowed);
+  EXPECT_EQ(facts().timestamp_ms, 1'699'999'940'000);
+}
+
 TEST_F(DingtalkRobotTest, ADuplicateIsToldNothingAsABodyWouldBeAMessage) {
   use(kRobot);
   EXPECT_EQ(say(message("1")), Reason::kAllowed);

@@ -50,6 +50,24 @@ TEST_F(WechatTest, OfPlainModeEveryBitOfTheQueryCounts) {
   expectEveryBitCounts(event(kXml), 0, 0);
 }
 
+TEST_F(WechatTest, OfPlainModeTheTimeIsTheOneThatWasSigned) {
+  use(kPlain);
+  EXPECT_EQ(send(event("<xml><FromUserName>u</FromUserName><CreateTime>1600000000</CreateTime>"
+                       "<MsgType>text</MsgType><MsgId>1</MsgId></xml>",
+                       60s)),
+            Reason::kAllowed);
+  EXPECT_EQ(facts().timestamp_ms, 1'699'999'940'000);
+}
+
+// Encrypted with the message, it is as true as the message: an event that comes again is as old.
+TEST_F(WechatTest, OfSafeModeTheTimeIsTheMessagesOwn) {
+  use(kSafe);
+  EXPECT_EQ(send(event("<xml><FromUserName>u</FromUserName><CreateTime>1600000000</CreateTime>"
+                       "<MsgType>text</MsgType><MsgId>1</MsgId></xml>")),
+            Reason::kAllowed);
+  EXPECT_EQ(facts().timestamp_ms, 1'600'000'000'000);
+}
+
 TEST_F(WechatTest, AnswersTheSetUpInEitherMode) {
   for (const std::string& config : {kPlain, kSafe}) {
     SCOPED_TRACE(config);
