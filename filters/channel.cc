@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "filters/channels/forwarded_body.h"
 #include "filters/channels/single_use.h"
 #include "filters/failure_budget.h"
 #include "filters/filters.h"
@@ -211,8 +212,7 @@ void ChannelFilter::accept(const Received& received, const Verified& verified,
   facts.retry_horizon = std::max(channel_->traits().retry_horizon, signatureLife());
   keepBatch(received, facts);
   if (terms_.forwards_content && !exchange.content.empty() && !exchange.is_shadow) {
-    exchange.body.clear();
-    exchange.body.append(std::exchange(exchange.content, {}));
+    forwardContent(exchange);
   }
   exchange.acknowledger = channel_.get();
   exchange.acknowledger_key = verified.key;

@@ -55,6 +55,29 @@ TEST_F(WecomTest, KeepsToItsWindowEitherWay) {
   EXPECT_EQ(send(event(message("<MsgId>4</MsgId>"), -301s)), Reason::kTimestampOutsideWindow);
 }
 
+// What a stranger wrote of the envelope is nothing that was signed.
+TEST_F(WecomTest, ForwardsTheMessageInTheEnvelopesPlaceAsWhatItIs) {
+  use(kApp + ", forward: decrypted");
+  RequestText request = event(message());
+  request.headers = {{"content-type", "application/json"}, {"Content-Encoding", "gzip"}};
+  ASSERT_EQ(send(request), Reason::kAllowed);
+  EXPECT_EQ(passage->exchange.body.view(), message());
+  const Headers& headers = passage->exchange.request.headers;
+  EXPECT_EQ(headers.count("Content-Type"), 1u);
+  EXPECT_EQ(headers.find("Content-Type"), "text/xml");
+  EXPECT_EQ(headers.count("Content-Encoding"), 0u);
+}
+
+TEST_F(WecomTest, LeavesTheEnvelopeAsItCameUnlessToldOtherwise) {
+  use(kApp);
+  RequestText request = event(message());
+  request.headers = {{"content-type", "application/json"}, {"Content-Digest", "x"}};
+  ASSERT_EQ(send(request), Reason::kAllowed);
+  EXPECT_EQ(passage->exchange.body.view(), request.body);
+  EXPECT_EQ(passage->exchange.request.headers.find("Content-Type"), "application/json");
+  EXPECT_EQ(passage->exchange.request.headers.count("Content-Digest"), 1u);
+}
+
 // The event's id is remembered for as long as its signature could come again.
 TEST_F(WecomTest, AReplayIsADuplicateForAsLongAsTheWindowIs) {
   use(kApp + ", window: 2h");
@@ -247,6 +270,16 @@ TEST_F(WecomTest, TellsMistakesOfTheConfiguration) {
 // --- AI bots
 
 class WecomBotTest : public WecomTest {};
+
+TEST_F(WecomBotTest, ForwardsTheMessageInTheEnvelopesPlaceAsJson) {
+  use(kBot + ", forward: decrypted");
+  const std::string text = R"({"msgid":"1","aibotid":"b","msgtype":"text"})";
+  RequestText request = event(text);
+  request.headers.clear();
+  ASSERT_EQ(send(request), Reason::kAllowed);
+  EXPECT_EQ(passage->exchange.body.view(), text);
+  EXPECT_EQ(passage->exchange.request.headers.find("Content-Type"), "application/json");
+}
 
 TEST_F(WecomBotTest, TakesOneObjectOnly) {
   use(kBot);

@@ -63,6 +63,48 @@ TEST_F(ChannelFlowTest, TheUpstreamHearsTheBodyAsItCameAndTheFactsInOwnedFields)
   EXPECT_THAT(heard, HasSubstr("X-Signature-Ed25519: "));  // it may verify again
 }
 
+// A form is no JSON, whatever was in it, and what told of its bytes is not true of other bytes.
+TEST_F(ChannelFlowTest, WhatIsForwardedInTheBodysPlaceIsToldAsWhatItIs) {
+  environment_["SLACK"] = "s3cret";
+  use(R"(
+listen: [{address: "127.0.0.1:0", clear_text: true}]
+upstreams: {agent: {url: "http://192.0.2.80:80"}}
+routes:
+  - name: bot
+    match: {path: /bot}
+    upstream: agent
+    filters:
+      - channel: {dialect: slack, secrets: "${env:SLACK}", forward: decrypted}
+)");
+  const std::string body =
+      "payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221%22%7D";
+  const std::string content = R"({"type":"block_actions","trigger_id":"1"})";
+  const SampleWish wish{"slack", body, "/bot", loop_.clock().wallNow(), random_};
+  const auto policy = station_->snapshot();
+  const auto sample = policy->routes().front()->chain().entries().front().filter->sample(wish);
+  std::string head = "POST /bot HTTP/1.1\r\nHost: edge\r\n";
+  for (const auto& [name, value] : (*sample)->headers) head += name + ": " + value + "\r\n";
+  for (const char* more : {"Digest: sha-256=AAAA\r\n", "Content-Digest: sha-256=:AAAA:\r\n"}) {
+    head += more;
+  }
+  const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string chunks = "Transfer-Encoding: chunked\r\n\r\n4b\r\n" + body + "\r\n0\r\n\r\n";
+  ASSERT_EQ(body.size(), 0x4bu);
+  for (const std::string& framed : {length, chunks}) {
+    const auto client = connect();
+    const std::size_t before = dialer_.peers.size();
+    send(*client, head + framed);
+    ASSERT_EQ(dialer_.peers.size(), before + 1) << client->received;
+    const std::string& heard = upstream().received;
+    EXPECT_THAT(heard, EndsWith("\r\n\r\n" + content));
+    EXPECT_THAT(heard, HasSubstr("Content-Type: application/json\r\n"));
+    EXPECT_THAT(heard, HasSubstr("Content-Length: " + std::to_string(content.size()) + "\r\n"));
+    EXPECT_THAT(heard, Not(HasSubstr("urlencoded")));
+    EXPECT_THAT(heard, Not(HasSubstr("igest")));
+    EXPECT_THAT(heard, Not(HasSubstr("chunked")));
+  }
+}
+
 TEST_F(ChannelFlowTest, AnEventIsForwardedOnceAndItsTwinIsToldThePlatformsSuccess) {
   useChannel();
   const auto client = connect();
