@@ -160,6 +160,19 @@ TEST_F(SlackTest, AnswersAChallengeThatIsSignedAndCanBeEchoed) {
   EXPECT_EQ(send(unsigned_one), Reason::kSignatureMissing);
 }
 
+TEST_F(SlackTest, AnswersAQuestionAfterItsCertificateHere) {
+  use(kConfig);
+  const auto answered = f.send(signedRequest("ssl_check=1&token=t"));
+  ASSERT_TRUE(answered->verdict);
+  EXPECT_EQ(answered->verdict->status(), 200);
+  EXPECT_EQ(answered->verdict->why(), "handshake");
+  EXPECT_EQ(sendSigned("ssl_check=2&token=t"), Reason::kEventMissing);
+  EXPECT_EQ(sendSigned("ssl_check=1&command=%2Fa&trigger_id=1"), Reason::kAllowed);
+  RequestText unsigned_one = signedRequest("ssl_check=1&token=t");
+  drop(unsigned_one, kSignature);
+  EXPECT_EQ(send(unsigned_one), Reason::kSignatureMissing);
+}
+
 TEST_F(SlackTest, RefusesWhatIsNoEventOfIts) {
   use(kConfig);
   EXPECT_EQ(sendSigned(R"({"type":"event_callback","event_id":"e"})"), Reason::kEventMissing);
