@@ -16,7 +16,6 @@
 #include "filters/failure_budget.h"
 #include "filters/filters.h"
 #include "filters/value_source.h"
-#include "proxy/base/limits.h"
 #include "proxy/base/loop.h"
 #include "proxy/base/strings.h"
 #include "proxy/http/grammar.h"
@@ -164,9 +163,6 @@ std::optional<Verdict> ChannelFilter::refuseEvent(const ChannelEvent& event,
 
 std::optional<Verdict> ChannelFilter::refuseEvents(const Received& received,
                                                    Services& services) const {
-  if (received.more.size() >= limits::kBatchEventsMax) {
-    return channel_->refuse({Reason::kPayloadTooLarge, "too many events in one request"});
-  }
   if (auto refusal = refuseEvent(received.event, services)) return refusal;
   for (const ChannelEvent& event : received.more) {
     if (auto refusal = refuseEvent(event, services)) return refusal;

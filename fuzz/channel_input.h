@@ -14,10 +14,10 @@
 #include <string>
 #include <string_view>
 
-#include "filters/channels/channel.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/signed_samples.h"
 
 namespace edgehold {
 
@@ -33,7 +33,8 @@ class ChannelInput {
     fixture_.files.files["/jwks.json"] = R"({"keys":[{"kty":"EC","crv":"P-256","kid":"k1",
         "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
         "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]})";
-    makeChannel(config);
+    channel_ = makeChannel(fixture_, config);
+    CHECK(channel_ != nullptr) << config;
     fixture_.add("channel", config);
     CHECK(fixture_.mistakes.empty()) << fixture_.mistakes.front();
   }
@@ -60,18 +61,6 @@ class ChannelInput {
   }
 
  private:
-  void makeChannel(std::string_view config_text) {
-    const ConfigNode node = configLiteral(config_text);
-    ConfigErrors errors;
-    ConfigReader config(node, "channel", errors);
-    const FilterBuild build{.secrets = fixture_.secrets, .files = fixture_.files, .route = "bot"};
-    platform_ = config.text("dialect");
-    for (const ChannelDialect& dialect : channelDialects()) {
-      if (dialect.name == platform_) channel_ = dialect.make(config, build);
-    }
-    CHECK(channel_ != nullptr) << platform_;
-  }
-
   static std::string_view takeLine(std::string_view& text) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
@@ -117,23 +106,18 @@ class ChannelInput {
 
   void sendSigned(std::string_view body) {
     if (body.empty()) return;  // a sample of the platform's own
-    auto sample = channel_->sample({.platform = platform_,
+    auto sample = channel_->sample({.platform = "sample",
                                     .body = std::string(body),
                                     .path = "/hook",
                                     .now = fixture_.loop.clock().wallNow(),
                                     .random = fixture_.random});
     if (!sample) return;
-    const auto passage =
-        fixture_.send({.method = sample->method,
-                       .target = sample->query.empty() ? "/hook" : "/hook?" + sample->query,
-                       .headers = std::move(sample->headers),
-                       .body = std::move(sample->body)});
+    const auto passage = fixture_.send(requestTextOf(*std::move(sample)));
     CHECK(passage->is_over);
     CHECK(passage->reason() != Reason::kSignatureMissing);
   }
 
   ExchangeFixture fixture_;
-  std::string platform_;
   std::unique_ptr<const Channel> channel_;
 };
 

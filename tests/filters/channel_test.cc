@@ -9,6 +9,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/crypto/hmac.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/signed_samples.h"
 
 namespace edgehold {
 namespace {
@@ -129,8 +130,7 @@ TEST_F(ChannelTest, SignsSamplesThatItAccepts) {
     const SampleWish wish{"hmac", "{}", "/hook", other.loop.clock().wallNow(), other.random};
     const auto sample = other.chain().entries().front().filter->sample(wish);
     ASSERT_TRUE(sample && *sample) << more;
-    const RequestText request{.headers = (*sample)->headers, .body = (*sample)->body};
-    EXPECT_TRUE(other.send(request)->isAllowed()) << more;
+    EXPECT_TRUE(other.send(requestTextOf(**sample))->isAllowed()) << more;
     const SampleWish elsewhere{"slack", "{}", "/hook", wish.now, other.random};
     EXPECT_FALSE(other.chain().entries().front().filter->sample(elsewhere));
     const SampleWish empty{"hmac", "", "/hook", wish.now, other.random};

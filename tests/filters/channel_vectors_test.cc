@@ -9,12 +9,12 @@
 
 #include <gtest/gtest.h>
 
-#include "filters/channels/channel.h"
 #include "filters/channels/platform_cipher.h"
 #include "proxy/base/base64.h"
 #include "proxy/base/file.h"
 #include "proxy/base/json_tree.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/signed_samples.h"
 
 namespace edgehold {
 namespace {
@@ -123,14 +123,7 @@ class Judge {
 
   // By the dialect alone, without the filter around it.
   std::unique_ptr<Passage> verify(const Json::Value& vector) {
-    const ConfigNode node = configLiteral(configOf(vector));
-    ConfigErrors errors;
-    ConfigReader config(node, "channel", errors);
-    const FilterBuild build{.secrets = f_.secrets, .files = f_.files, .route = "bot"};
-    const std::string name = config.text("dialect");
-    for (const ChannelDialect& dialect : channelDialects()) {
-      if (dialect.name == name) channel_ = dialect.make(config, build);
-    }
+    channel_ = makeChannel(f_, configOf(vector));
     setTime(vector);
     auto passage = f_.passage(requestOf(vector));
     passage->exchange.body.append(requestOf(vector).body);

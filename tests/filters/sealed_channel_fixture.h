@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "filters/channels/channel.h"
-#include "tests/support/exchange_fixture.h"
+#include "tests/support/channel_fixture.h"
 
 namespace edgehold {
 
@@ -15,7 +14,7 @@ inline constexpr std::string_view kSampleAesKey = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1t
 inline constexpr std::string_view kSampleOtherAesKey =
     "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
-class SealedChannelTest : public ::testing::Test {
+class SealedChannelTest : public ChannelTest {
  protected:
   SealedChannelTest() {
     f.secrets.secrets = {{"${env:SECRET}", {"s3cret"}},
@@ -25,29 +24,16 @@ class SealedChannelTest : public ::testing::Test {
 
   // The configuration without braces.
   void use(const std::string& config) {
-    f.add("channel", "{" + config + "}");
-    ASSERT_TRUE(f.mistakes.empty()) << f.mistakes.front();
+    ASSERT_NO_FATAL_FAILURE(ChannelTest::use(config));
     f.add("dedupe", "{}");
     signer_ = channelOf(config);
   }
-  std::size_t mistakesOf(const std::string& config) {
-    ExchangeFixture other;
-    other.secrets.secrets = f.secrets.secrets;
-    other.add("channel", "{" + config + "}");
-    return other.mistakes.size();
+  std::size_t mistakesOf(const std::string& config) const {
+    return ChannelTest::mistakesOf(config).size();
   }
-  // By the dialect of `config`; with the secrets as they are now.
-  std::unique_ptr<const Channel> channelOf(const std::string& config_text) {
-    const ConfigNode node = configLiteral("{" + config_text + "}");
-    ConfigErrors errors;
-    ConfigReader config(node, "channel", errors);
-    const FilterBuild build{.secrets = f.secrets, .files = f.files, .route = "bot"};
-    const std::string name = config.text("dialect");
-    for (const ChannelDialect& dialect : channelDialects()) {
-      if (dialect.name == name) return dialect.make(config, build);
-    }
-    ADD_FAILURE() << name;
-    return nullptr;
+  // With the secrets as they are now.
+  std::unique_ptr<const Channel> channelOf(const std::string& config) {
+    return makeChannel(f, "{" + config + "}");
   }
   // What the platform sends to say `text`, `late` seconds ago by its clock.
   RequestText event(const std::string& text, std::chrono::seconds late = {}) {
@@ -60,10 +46,7 @@ class SealedChannelTest : public ::testing::Test {
         {.platform = "sample", .body = text, .path = "/hook", .now = now, .random = f.random});
     EXPECT_TRUE(sample) << sample.error().message;
     if (!sample) return {};
-    return {.method = sample->method,
-            .target = sample->query.empty() ? "/hook" : "/hook?" + sample->query,
-            .headers = sample->headers,
-            .body = sample->body};
+    return requestTextOf(*std::move(sample));
   }
 
   Reason send(const RequestText& request) {
@@ -114,7 +97,6 @@ class SealedChannelTest : public ::testing::Test {
   }
   static void flip(char& byte) { byte = static_cast<char>(byte ^ 1); }
 
-  ExchangeFixture f;
   std::unique_ptr<Passage> passage;
 
  private:

@@ -9,10 +9,10 @@
 
 #include <gtest/gtest.h>
 
-#include "filters/channels/channel.h"
 #include "proxy/crypto/signing_key.h"
 #include "tests/support/exchange_fixture.h"
 #include "tests/support/jws_signer.h"
+#include "tests/support/signed_samples.h"
 
 namespace edgehold {
 namespace {
@@ -194,9 +194,7 @@ class ReuseTest : public ::testing::Test {
         ADD_FAILURE() << platform;
         return {};
       }
-      return {.target = (*sample)->query.empty() ? "/hook" : "/hook?" + (*sample)->query,
-              .headers = (*sample)->headers,
-              .body = (*sample)->body};
+      return requestTextOf(**sample);
     }
     std::unique_ptr<Passage> start(const RequestText& request) {
       auto passage = std::make_unique<Passage>(f.chain(), services, request);

@@ -17,6 +17,7 @@
 #include "proxy/base/strings.h"
 #include "proxy/crypto/signing_key.h"
 #include "tests/support/exchange_fixture.h"
+#include "tests/support/signed_samples.h"
 
 namespace edgehold {
 
@@ -44,7 +45,7 @@ class ChannelTest : public ::testing::Test {
   // one.
   RequestText signedRequest(std::string body = {}, std::chrono::seconds later = {}) {
     const auto sample = sampleOf(std::move(body), later);
-    if (sample) return textOf(*sample);
+    if (sample) return requestTextOf(*sample);
     ADD_FAILURE() << sample.error().message;
     return {};
   }
@@ -143,12 +144,6 @@ class ChannelTest : public ::testing::Test {
   std::optional<SigningKey> signing_key;  // of samples, for platforms with private keys
 
  private:
-  static RequestText textOf(const SampleRequest& sample) {
-    return {.method = sample.method,
-            .target = sample.query.empty() ? "/hook" : "/hook?" + sample.query,
-            .headers = sample.headers,
-            .body = sample.body};
-  }
   void expectRefused(const RequestText& request, const std::string& what) {
     const Reason reason = send(request);
     EXPECT_NE(reason, Reason::kAllowed) << what;
