@@ -21,9 +21,13 @@ Result<SingleUse::Bound> SingleUse::bind(std::string_view credential, const Exch
   TRY_ASSIGN(const ClaimResult first, counters.claim(alone, now, kInFlight));
   Result<ClaimResult> whole = counters.claim(with_body, now, kInFlight);
   if (first.state == State::kClaimed && whole && whole->state == State::kClaimed) {
-    TRY(counters.commit(with_body, whole->token, now, kept_));
-    TRY(counters.commit(alone, first.token, now, kept_));
-    return Bound::kYes;
+    TRY_ASSIGN(const bool is_first, counters.commit(alone, first.token, now, kept_));
+    if (is_first) {
+      TRY(counters.commit(with_body, whole->token, now, kept_));
+      return Bound::kYes;
+    }
+    counters.release(with_body, whole->token);  // away for so long that another took its place
+    return Bound::kAskAgain;
   }
   if (first.state == State::kClaimed) counters.release(alone, first.token);
   if (!whole) return fail(std::move(whole).error());

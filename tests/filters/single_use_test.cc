@@ -153,6 +153,16 @@ TEST_F(SingleUseTest, ARefusedBodyLeavesNothingBehind) {
   EXPECT_TRUE(isBound("sig", "one"));
 }
 
+TEST_F(SingleUseTest, AWorkerThatWasAwayTooLongDoesNotPassBesideAnother) {
+  interrupted.interrupt(2, [&] {
+    f.loop.advance(SingleUse::kInFlight + 1ms);
+    EXPECT_TRUE(isBound("sig", "two"));
+  });
+  EXPECT_EQ(bind("sig", "one").value(), Bound::kAskAgain);
+  EXPECT_EQ(bind("sig", "one").error().reason, Reason::kSignatureInvalid);
+  EXPECT_TRUE(isBound("sig", "two"));
+}
+
 // A worker that died in the middle is waited for no longer than its claims live.
 TEST_F(SingleUseTest, AClaimThatNobodyEndsRunsOut) {
   const CounterKey alone = f.counters.key({"channel.signature", "paper", "sig"});
