@@ -211,6 +211,7 @@ std::string SimAgent::answer() {
   const bool cuts = plan_ == Plan::kReset || plan_ == Plan::kShort;
   if (cuts && below(2) == 0) {
     is_answering_ = false;
+    laws_.agentFailed(number_);
     plan_ == Plan::kReset ? peer_->reset() : peer_->end();
     return "cuts its answer to " + name;
   }
@@ -223,7 +224,9 @@ std::string SimAgent::answer() {
   sent_ += piece;
   const bool sends_head = head_left_ > 0 && piece >= head_left_;
   head_left_ -= std::min(head_left_, piece);
-  if (sends_head && plan_ != Plan::kGarbage) laws_.agentBegan(number_, status_);
+  if (sends_head) {
+    plan_ == Plan::kGarbage ? laws_.agentFailed(number_) : laws_.agentBegan(number_, status_);
+  }
   const bool is_whole = to_send_.empty();
   if (is_whole && plan_ != Plan::kGarbage) laws_.agentAnswered(number_, body_);
   if (is_whole) is_answering_ = false;

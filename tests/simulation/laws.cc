@@ -102,6 +102,11 @@ void Laws::checkArrival(Story& story) {
     if (acknowledged_events_.contains(request.event_id)) {
       breaks("promise: " + request.event_id + " was acknowledged, and sent on again by " + name);
     }
+    const auto work = at_work_.find(request.event_id);
+    if (work != at_work_.end() && work->second != request.number) {
+      breaks("promise: " + request.event_id + " was sent on again by " + name +
+             " while an agent is at work on it");
+    }
     return;
   }
   ++tally_.executions;
@@ -115,14 +120,31 @@ void Laws::checkArrival(Story& story) {
 
 void Laws::arrivedWhole(const WireMessage& message) {
   const Story* const story = find(numberIn(message));
-  if (story == nullptr || message.body == story->request.body) return;
-  breaks("law 2: the agent got other bytes than request " + std::to_string(story->request.number) +
-         " has");
+  if (story == nullptr) return;
+  const Request& request = story->request;
+  if (message.body != request.body) {
+    breaks("law 2: the agent got other bytes than request " + std::to_string(request.number) +
+           " has");
+  }
+  const bool is_at_work = !request.event_id.empty() && !request.needs_yes && !story->has_begun;
+  if (is_at_work) at_work_[request.event_id] = request.number;
+}
+
+void Laws::endWork(const Story& story) {
+  const auto found = at_work_.find(story.request.event_id);
+  if (found != at_work_.end() && found->second == story.request.number) at_work_.erase(found);
+}
+
+void Laws::agentFailed(std::uint64_t number) {
+  if (const Story* const story = find(number)) endWork(*story);
 }
 
 void Laws::agentBegan(std::uint64_t number, std::uint16_t status) {
-  const Story* const story = find(number);
-  if (story != nullptr && status < 400) taken_events_.insert(story->request.event_id);
+  Story* const story = find(number);
+  if (story == nullptr) return;
+  story->has_begun = true;
+  endWork(*story);
+  if (status < 400) taken_events_.insert(story->request.event_id);
 }
 
 void Laws::agentAnswered(std::uint64_t number, std::string body) {
@@ -199,6 +221,8 @@ void Laws::checkRecord(Story& story, const Json::Value& record) {
   const std::string version = text(record, "policy");
   const std::string decision = text(record, "decision");
   story.is_recorded = true;
+  // Its agent was given up; but that its sender left says nothing about the agent.
+  if (text(record, "reason") != "client_closed") endWork(story);
   if (decision == "hold") story.approval_id = text(record, "approval_id");
   if (decision == "hold") taken_events_.insert(story.request.event_id);
   const auto policy = std::find_if(policies_.begin(), policies_.end(),

@@ -13,6 +13,8 @@
 //
 // And what is promised across crashes: an acknowledged hold is there, and is carried out at most
 // once; an acknowledged event is not sent again, and none is called a duplicate that was not taken.
+// And while a process lives: an event that an agent is at work on is given to nobody else, whether
+// its sender waits for the answer or not.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +43,10 @@ class Laws {
   void arrived(const WireMessage& head);
   void arrivedWhole(const WireMessage& message);
   void agentBegan(std::uint64_t number, std::uint16_t status);
+  // An agent breaks off without an answer that anybody could read.
+  void agentFailed(std::uint64_t number);
+  // What the process did not write down is forgotten.
+  void processDied() { at_work_.clear(); }
   void agentAnswered(std::uint64_t number, std::string body);
   // A client sees a whole answer to its request.
   void answered(std::uint64_t number, const WireMessage& answer);
@@ -69,6 +75,7 @@ class Laws {
     bool is_alone = false;
     bool is_sent_whole = false;
     bool is_recorded = false;
+    bool has_begun = false;   // an agent did, to answer
     bool is_excused = false;  // told that nothing can be recorded, so that nothing was done
     int arrivals = 0;
     std::string approval_id;
@@ -85,14 +92,16 @@ class Laws {
   bool mayPass(const Story& story) const;
   void checkRecord(Story& story, const Json::Value& record);
   void checkArrival(Story& story);
+  void endWork(const Story& story);
   void checkPassedAnswer(const Story& story, const WireMessage& answer);
   void noteAcknowledged(const Story& story, const WireMessage& answer);
 
   std::vector<Policy> policies_;  // in the order they came into force
   std::map<std::uint64_t, Story> stories_;
-  std::map<std::string, Json::Value> records_;  // by request id, releases under "release " + id
-  std::set<std::string> taken_events_;          // an agent or a hold took them
-  std::set<std::string> acknowledged_events_;   // and the client knows
+  std::map<std::string, Json::Value> records_;    // by request id, releases under "release " + id
+  std::set<std::string> taken_events_;            // an agent or a hold took them
+  std::set<std::string> acknowledged_events_;     // and the client knows
+  std::map<std::string, std::uint64_t> at_work_;  // events that agents have all of, by request
   std::set<std::string> acknowledged_holds_;
   std::set<std::string> approving_;
   std::map<std::string, int> hold_arrivals_;

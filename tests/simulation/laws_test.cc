@@ -74,6 +74,32 @@ TEST_F(LawsTest, SayNothingOfALawfulRun) {
   laws_.answered(1, answer("200", "a", "1"));
   EXPECT_THAT(laws_.broken(), IsEmpty());
 }
+TEST_F(LawsTest, WantNoEventSentOnWhileAnAgentIsAtWorkOnIt) {
+  Request again;
+  again.number = 5;
+  again.event_id = "event-1";
+  again.may_pass = {true, true};
+  laws_.asked(again, /*is_alone=*/true);
+  laws_.sentWhole(2);
+  laws_.arrived(request("/hook/2"));
+  laws_.arrivedWhole(request("/hook/2", "{}"));
+  record("a", "/hook/2", "error", 0, R"(,"reason":"client_closed")");
+  laws_.arrived(request("/hook/5"));
+  expectBroken("while an agent is at work");
+}
+TEST_F(LawsTest, LetAnEventBeSentOnAgainThatAnAgentFailed) {
+  Request again;
+  again.number = 5;
+  again.event_id = "event-1";
+  again.may_pass = {true, true};
+  laws_.asked(again, /*is_alone=*/true);
+  laws_.sentWhole(2);
+  laws_.arrived(request("/hook/2"));
+  laws_.arrivedWhole(request("/hook/2", "{}"));
+  record("a", "/hook/2", "error", 504, R"(,"reason":"upstream_timeout")");
+  laws_.arrived(request("/hook/5"));
+  EXPECT_THAT(laws_.broken(), IsEmpty());
+}
 TEST_F(LawsTest, WantARecordForEveryAnswer) {
   laws_.answered(1, answer("403", "a"));
   expectBroken("left without a record");

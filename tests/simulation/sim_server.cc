@@ -72,6 +72,7 @@ SimServer::~SimServer() {
   for (const auto& worker : workers_) {
     while (!worker->connections.empty()) worker->connections.begin()->second->close();
     worker->releases.cutAll();
+    worker->station.orphans().cutAll();
   }
 }
 

@@ -186,6 +186,7 @@ std::string World::crash() {
   clients_.clear();
   agents_.clear();
   server_.reset();
+  laws_.processDied();
   is_frozen_ = false;
   sends_until_crash_ = 0;
   mendDisk();
