@@ -216,7 +216,7 @@ void ChannelFilter::accept(const Received& received, const Verified& verified,
 }
 
 // What the channel lacks, and then its turn; and a twin's moment. Kept by the Async that it
-// answers, which the walk gives up after limits::kFilterTimeout.
+// answers.
 class ChannelFilter::Wait {
  public:
   Wait(const ChannelFilter& filter, Exchange& exchange, Services& services)
@@ -241,10 +241,15 @@ class ChannelFilter::Wait {
 
  private:
   static constexpr Duration kTwinInterval = 5ms;
+  // Longer than a claim lives whose holder died. Then it is refused: not the walk, whose error
+  // `on_error` may open.
+  static constexpr int kTwinTurns = 300;
+  static_assert(kTwinTurns * kTwinInterval > SingleUse::kInFlight);
 
   void judge() {
     std::optional<Verdict> verdict = filter_.judge(exchange_, services_);
-    if (!verdict) return timer_->arm(kTwinInterval);
+    if (!verdict && --turns_left_ > 0) return timer_->arm(kTwinInterval);
+    if (!verdict) verdict = filter_.channel_->refuse({Reason::kStoreUnavailable, "a twin's fate"});
     const Resolver<Result<Verdict>> resolver = *resolver_;  // resolving destroys this
     resolver.resolve(*std::move(verdict));
   }
@@ -253,6 +258,7 @@ class ChannelFilter::Wait {
   Exchange& exchange_;
   Services& services_;
   const std::unique_ptr<Timer> timer_;
+  int turns_left_ = kTwinTurns;
   std::optional<Async<Channel::Prepared>> preparation_;
   std::optional<Resolver<Result<Verdict>>> resolver_;
 };

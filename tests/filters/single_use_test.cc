@@ -187,11 +187,12 @@ class ReuseTest : public ::testing::Test {
   }
   // One route of several that share what is remembered.
   struct Route {
-    explicit Route(ReuseTest& test, const std::string& config, const std::string& secret = "s3cret")
+    explicit Route(ReuseTest& test, const std::string& config, const std::string& secret = "s3cret",
+                   OnError on_error = OnError::kDeny)
         : services{f.loop, f.random, f.json, test.counters_, f.ledger, f.rules, f.holds, &f.calls} {
       f.secrets.secrets["${env:SECRET}"] = {secret};
       f.files.files["/jwks.json"] = connector().jwks(R"(,"endorsements":["msteams"])");
-      f.add("channel", "{" + config + "}");
+      f.add("channel", "{" + config + "}", FilterMode::kEnforce, on_error);
       EXPECT_TRUE(f.mistakes.empty()) << f.mistakes.front();
       f.add("dedupe", "{}");
     }
@@ -290,6 +291,24 @@ TEST_F(ReuseTest, ATwinOnAnotherWorkerWaitsAndIsADuplicate) {
     ASSERT_TRUE(twin->is_over);
     EXPECT_EQ(twin->reason(), Reason::kDuplicate);
   }
+}
+
+// Whoever could keep it undecided must not be let in by what `on_error` opens.
+TEST_F(ReuseTest, WhatStaysUndecidedIsRefusedAndMayComeAgain) {
+  Route route(*this, kRobot, "s3cret", OnError::kAllow);
+  const RequestText genuine = route.sign("dingtalk_robot", kPlatforms[0].body);
+  const std::string_view sign = genuine.headers.back().second;
+  const CounterKey alone = memory_.key({"channel.signature", "dingtalk_robot", sign});
+  const auto claim = memory_.claim(alone, route.f.loop.clock().now(), 10s);
+  const auto passage = route.start(genuine);
+  EXPECT_FALSE(passage->is_over);
+  route.f.loop.advance(1s);
+  EXPECT_FALSE(passage->is_over) << "claims live so long";
+  route.f.loop.advance(1s);
+  ASSERT_TRUE(passage->is_over);
+  EXPECT_EQ(passage->reason(), Reason::kStoreUnavailable);
+  memory_.release(alone, claim->token);
+  EXPECT_EQ(route.send(genuine), Reason::kAllowed);
 }
 
 TEST_F(ReuseTest, ATwinThatLeavesIsForgotten) {
