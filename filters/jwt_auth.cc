@@ -137,7 +137,14 @@ class JwtAuth final : public Filter {
     }
     exchange.facts.principal = exchange.keepFact(principal);
     if (!terms_.roles.empty()) keepRoles(exchange, rolesIn(claims, terms_.roles));
+    if (exchange.request.wants_upgrade) noteEnd(claims, exchange);
     return {};
+  }
+
+  void noteEnd(JsonValue claims, Exchange& exchange) const {
+    constexpr Admission::End kEnd{Reason::kCredentialsInvalid, "the token has expired"};
+    if (exchange.is_shadow) return;
+    exchange.admissions.push_back(std::make_unique<Admission>(jwtEnd(claims, terms_.leeway), kEnd));
   }
 
   const ClaimTerms terms_;

@@ -38,7 +38,11 @@ class SessionAuth final : public Filter {
     field_.strip(exchange);
     exchange.facts.principal = exchange.keepFact(seal_.app() + ":" + session->subject);
     exchange.facts.sender = exchange.keepFact(session->subject);
-    if (!exchange.is_shadow) renew(*session, exchange, services);
+    if (exchange.is_shadow) return Verdict::proceed();
+    renew(*session, exchange, services);
+    if (exchange.request.wants_upgrade) {
+      exchange.admissions.push_back(admissionOf(seal_.app(), *session));
+    }
     return Verdict::proceed();
   }
 

@@ -72,6 +72,31 @@ bool isSessionRevoked(std::string_view app, ByteView id, Services& services) {
   return services.counters.hasClaim(revocationKey(app, id, services), services.loop.clock().now());
 }
 
+namespace {
+
+class SessionAdmission final : public Admission {
+ public:
+  SessionAdmission(std::string_view app, const Session& session)
+      : Admission(wallTimeFromMilliseconds(session.until * 1000),
+                  {Reason::kSessionExpired, "the session that opened it has ended"}),
+        app_(app),
+        id_(session.id) {}
+
+  bool isWithdrawn(Services& services) const override {
+    return isSessionRevoked(app_, {id_.data(), id_.size()}, services);
+  }
+
+ private:
+  const std::string app_;
+  const std::array<char, kSessionIdBytes> id_;
+};
+
+}  // namespace
+
+std::unique_ptr<const Admission> admissionOf(std::string_view app, const Session& session) {
+  return std::make_unique<SessionAdmission>(app, session);
+}
+
 std::string SessionStore::recordId(const Session& session) const {
   if (!is_single_) return std::string(kIdPrefix) + hexEncode(session.idView());
   Digest digest(DigestKind::kSha256);

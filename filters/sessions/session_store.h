@@ -4,12 +4,14 @@
 // crash. Thread: any (immutable); answers come on the loop that was given.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "filters/sessions/code_exchange.h"
 #include "filters/sessions/session_token.h"
 #include "proxy/base/async.h"
+#include "proxy/exchange/admission.h"
 #include "proxy/exchange/services.h"
 #include "proxy/state/ledger.h"
 
@@ -18,6 +20,10 @@ namespace edgehold {
 // Ended sessions of one `app`. Errors: kStoreUnavailable.
 Result<void> revokeSession(std::string_view app, ByteView id, Duration left, Services& services);
 bool isSessionRevoked(std::string_view app, ByteView id, Services& services);
+
+// For a WebSocket that the session opens: it ends with it. That it idles does not matter there; an
+// open socket is use.
+std::unique_ptr<const Admission> admissionOf(std::string_view app, const Session& session);
 
 class SessionStore {
  public:

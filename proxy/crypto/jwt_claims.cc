@@ -35,6 +35,15 @@ Result<void> checkJwtTimes(JsonValue claims, WallTime now, std::chrono::seconds 
   return {};
 }
 
+WallTime jwtEnd(JsonValue claims, std::chrono::seconds leeway) {
+  constexpr double kMost = 9'000'000'000.0;  // Unix seconds of the year 2255, in nanoseconds
+  const auto expires = timeClaim(claims, "exp");
+  if (!expires || !*expires) return WallTime::min();
+  if (**expires > kMost) return WallTime::max();
+  const auto exact = std::chrono::duration<double>(**expires);
+  return WallTime(std::chrono::duration_cast<Duration>(exact) + leeway);
+}
+
 bool isJwtClaim(JsonValue claims, std::string_view claim, std::string_view value) {
   const auto member = claims.member(claim);
   return member && member->asString() == value;

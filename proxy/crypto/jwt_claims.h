@@ -16,6 +16,10 @@ namespace edgehold {
 // both ways and its end included. Errors: kTimestampMissing, kTimestampOutsideWindow.
 Result<void> checkJwtTimes(JsonValue claims, WallTime now, std::chrono::seconds leeway);
 
+// When a token that passed checkJwtTimes() no longer does; WallTime::max() where that is further
+// than a clock counts.
+WallTime jwtEnd(JsonValue claims, std::chrono::seconds leeway);
+
 // True when the claim is exactly `value`.
 bool isJwtClaim(JsonValue claims, std::string_view claim, std::string_view value);
 // True when `aud` is `audience` or a list that holds it. RFC 7519 4.1.3.

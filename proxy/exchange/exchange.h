@@ -18,6 +18,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/ip.h"
 #include "proxy/base/json.h"
+#include "proxy/exchange/admission.h"
 #include "proxy/exchange/decision.h"
 #include "proxy/exchange/event_stream_report.h"
 #include "proxy/exchange/facts.h"
@@ -127,6 +128,8 @@ class Exchange {
   bool is_acknowledged_here = false;
   // A credential that its client shall use from now on; whoever made it tells it with the answer.
   std::string_view renewed_token;
+  // Of whoever let an upgrade in for a time: the WebSocket ends with the first that is over.
+  std::vector<std::unique_ptr<const Admission>> admissions;
   std::optional<HoldWish> hold_wish;
   std::optional<RateReport> rate_report;
   std::vector<std::unique_ptr<Settlement>> settlements;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "proxy/base/limits.h"
+#include "proxy/server/decision_kind.h"
 
 namespace edgehold {
 
@@ -76,6 +77,16 @@ Tunnel::End BlindTunnel::onClientGone(Reason reason) {
 }
 
 void BlindTunnel::onDeadline() {
+  const Instant now = ends_.station.clock().now();
+  const bool is_asked = admissions_.due(ends_.exchange) <= now;
+  const Admission* const over =
+      is_asked ? admissions_.ended(ends_.station, ends_.exchange) : nullptr;
+  if (over != nullptr) {
+    noteEnder(SocketEnder::kEdgehold);
+    const auto& [reason, why] = over->end();
+    return owner_.onTunnelOver({decisionKindOf(reason), reason, std::string(why), false});
+  }
+  if (now < moved_at_ + idle_timeout_) return;
   noteEnder(SocketEnder::kEdgehold);
   owner_.onTunnelOver({Decision::Kind::kError, Reason::kIdleTimeout, {}, false});
 }

@@ -3,9 +3,11 @@
 // Thread: one loop (owned by the exchange driver).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 
 #include "proxy/base/quota.h"
+#include "proxy/server/admission_watch.h"
 #include "proxy/server/tunnel.h"
 
 namespace edgehold {
@@ -29,7 +31,9 @@ class BlindTunnel final : public Tunnel {
   // Nobody can be asked in words that are not known; the server's deadline cuts it.
   void drain() override {}
   End onClientGone(Reason reason) override;
-  Instant deadline() const override { return moved_at_ + idle_timeout_; }
+  Instant deadline() const override {
+    return std::min(moved_at_ + idle_timeout_, admissions_.due(ends_.exchange));
+  }
   void onDeadline() override;
 
  private:
@@ -39,6 +43,7 @@ class BlindTunnel final : public Tunnel {
   const Ends ends_;
   Owner& owner_;
   const Duration idle_timeout_;
+  AdmissionWatch admissions_;
   QuotaShare queued_;  // for the upstream; the client's connection counts its own
   Instant moved_at_{};
   std::size_t credit_bytes_ = 0;  // granted to the client and not used yet

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/base/limits.h"
+#include "proxy/server/decision_kind.h"
 #include "proxy/server/websocket_relay.h"
 
 namespace edgehold {
@@ -107,7 +108,8 @@ Tunnel::End WebSocketRelay::onClientGone(Reason reason) {
 Instant WebSocketRelay::deadline() const {
   if (close_until_ != Instant::max()) return close_until_;
   return std::min({client_.silentUntil(spec_.idle_timeout),
-                   upstream_.silentUntil(spec_.idle_timeout), messageUntil()});
+                   upstream_.silentUntil(spec_.idle_timeout), messageUntil(),
+                   admissions_.due(ends_.exchange)});
 }
 
 // A message that a client never ends would hold memory for ever: it has the time that a body has,
@@ -125,6 +127,13 @@ void WebSocketRelay::onDeadline() {
     return over(std::exchange(end_, {}));
   }
   const Instant now = ends_.station.clock().now();
+  if (admissions_.due(ends_.exchange) <= now) {
+    if (const Admission* const over = endedAdmission()) {
+      const auto& [reason, why] = over->end();
+      return closeBoth(websocket_close::kPolicyViolation, reasonCode(reason),
+                       {decisionKindOf(reason), reason, std::string(why), true});
+    }
+  }
   if (messageUntil() <= now) {
     return closeBoth(
         websocket_close::kPolicyViolation, reasonCode(Reason::kBodyTimeout),

@@ -150,7 +150,12 @@ std::optional<Verdict> WebSocketRelay::refusalOf(MessageExchange& message) {
     return Verdict::deny(Reason::kMessageTypeRefused, "binary");
   }
   const bool is_request = exchange.message->direction == Direction::kToUpstream;
-  if (!is_request || !isOpenClaw(spec_)) return std::nullopt;
+  if (!is_request) return std::nullopt;
+  // An abort: nobody is answered in a session that is over, the socket ends.
+  if (const Admission* const over = endedAdmission()) {
+    return Verdict::abort(over->end().reason, std::string(over->end().why));
+  }
+  if (!isOpenClaw(spec_)) return std::nullopt;
   const auto& json = exchange.json(ends_.station.services().json);
   if (!json) return Verdict::deny(json.error().reason, json.error().message);
   const auto request = readOpenClawRequest(json->root());

@@ -14,6 +14,7 @@
 
 #include "proxy/base/quota.h"
 #include "proxy/exchange/websocket_spec.h"
+#include "proxy/server/admission_watch.h"
 #include "proxy/server/message_exchange.h"
 #include "proxy/server/tunnel.h"
 #include "proxy/server/websocket_side.h"
@@ -63,6 +64,7 @@ class WebSocketRelay final : public Tunnel, private WebSocketSide::Owner {
   void followBounds();
   void adopt(const Route& route);
   std::optional<Verdict> refusalOf(MessageExchange& message);
+  const Admission* endedAdmission() { return admissions_.ended(ends_.station, ends_.exchange); }
   void judge(WebSocketSide& from, std::unique_ptr<MessageExchange> message, ByteView frames);
   void onVerdict(Direction direction, const std::optional<Verdict>& verdict);
   void pass(MessageExchange& message, ByteView frames);
@@ -93,6 +95,7 @@ class WebSocketRelay final : public Tunnel, private WebSocketSide::Owner {
   WebSocketSide client_;
   WebSocketSide upstream_;
   Waiting waiting_[2];
+  AdmissionWatch admissions_;
   QuotaShare held_;
   std::string connect_id_;                        // of the request whose answer authenticates
   bool has_asked_ = false;                        // the client's first message has passed

@@ -256,6 +256,16 @@ TEST_F(JwtClaimsTest, HaveTimesThatAreNumbers) {
   }
 }
 
+TEST_F(JwtClaimsTest, EndWithExpAndTheLeeway) {
+  const auto end = [&](std::string_view text) { return jwtEnd(pool.parse(text)->root(), 10s); };
+  EXPECT_EQ(end(R"({"exp":1000000})"), WallTime(1'000'010s));
+  EXPECT_EQ(end(R"({"exp":1000000.5})"), WallTime(1'000'010s + 500ms));
+  EXPECT_EQ(end(R"({"exp":9000000000})"), WallTime(9'000'000'010s));
+  EXPECT_EQ(end(R"({"exp":9007199254740992})"), WallTime::max());
+  EXPECT_EQ(end(R"({"exp":"1000000"})"), WallTime::min());
+  EXPECT_EQ(end("{}"), WallTime::min());
+}
+
 TEST_F(JwtClaimsTest, NameTheirAudienceAloneOrInAList) {
   const auto isFor = [&](std::string_view text) {
     return isJwtFor(pool.parse(text)->root(), "me");

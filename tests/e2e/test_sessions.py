@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may reach the agent: mini program sessions against a platform of our own, API keys, tokens."""
+import base64
 import hashlib
 import json
+import subprocess
+import tempfile
 import threading
+import time
 import urllib.parse
+from pathlib import Path
 
 from harness import ROOT, Case, answer, certificates, plain_config
+from websocket_wire import WebSocketUpstream, open_client
 
 SESSION_KEY = "HyVFkGl5F5OQWJZZaNzBBg=="
 SECRETS = {"WX_APP_SECRET": "an-app-secret", "SESSION_KEY": "k" * 64, "OPS_KEY": "o" * 40}
@@ -204,6 +210,51 @@ class Sessions(SessionCase):
         wait_for(condition, "the others were refused")
 
 
+class SocketsOfSessions(SessionCase):
+    def start(self, websocket):
+        proxy = super().start()
+        config = json.loads(proxy.config_path.read_text())
+        config["upstreams"]["gateway"] = {"url": self.upstream(WebSocketUpstream()).url}
+        config["routes"][1].update(upstream="gateway", websocket=websocket)
+        proxy.configure(config)
+        proxy.command("reload", "--allow-downgrade")
+        return proxy
+
+    def socket(self, proxy, token):
+        response, peer = open_client(self.client(proxy), "/chat",
+                                     [("Authorization", "Bearer " + token)])
+        self.assertEqual(response.status, 101, response)
+        return peer
+
+    def log_out(self, proxy, token):
+        fields = [("Authorization", "Bearer " + token)]
+        self.assertEqual(self.client(proxy).ask("DELETE", "/session", fields=fields).status, 204)
+
+    def test_message_after_the_logout_goes_nowhere_and_closes_its_socket_alone(self):
+        proxy = self.start({"inspect": True})
+        ann, bob = (self.token(proxy, code) for code in ("ann-1", "bob-1"))
+        sockets = [self.socket(proxy, token) for token in (ann, ann, bob)]
+        for socket in sockets:
+            socket.text("hello")
+            self.assertEqual(socket.receive().payload, b"hello")
+        self.log_out(proxy, ann)
+        for socket in sockets[:2]:
+            socket.text("too late")
+            self.assertEqual([frame.code for frame in socket.rest()], [1008])
+        sockets[2].text("still")
+        self.assertEqual(sockets[2].receive().payload, b"still")
+        records = [r for r in proxy.audit(11) if r["reason"] == "session_expired"]
+        self.assertEqual(sorted("message" in r for r in records), [False, False, True, True])
+
+    def test_silent_socket_ends_soon_after_the_logout(self):
+        proxy = self.start({})
+        token = self.token(proxy, "ann-1")
+        socket = self.socket(proxy, token)
+        self.log_out(proxy, token)
+        self.assertEqual(socket.rest(), [])  # within five seconds
+        self.assertEqual(proxy.audit(3)[-1]["reason"], "session_expired")
+
+
 class ApiKeys(Case):
     def test_key_that_the_binary_made_lets_in_and_another_does_not(self):
         agent = self.upstream()
@@ -232,3 +283,50 @@ class ApiKeys(Case):
         self.assertEqual(ops.all("x-edgehold-roles"), [])
         self.assertIsNone(ci.get("authorization"))
         self.assertNotIn(made["key"], proxy.log + (proxy.dir / "audit.jsonl").read_text())
+
+
+class Tokens(Case):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.dir = Path(folder.name)
+        self.key = self.dir / "key.pem"
+        self.openssl("genrsa", "-out", str(self.key), "2048")
+        modulus = self.openssl("rsa", "-in", str(self.key), "-noout", "-modulus").decode()
+        octets = bytes.fromhex(modulus.strip().partition("=")[2])
+        self.keys = json.dumps({"keys": [{"kty": "RSA", "kid": "k1", "e": "AQAB",
+                                          "n": self.encode(octets)}]})
+
+    @staticmethod
+    def openssl(*arguments):
+        return subprocess.run(["openssl", *arguments], check=True, timeout=20,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+
+    @staticmethod
+    def encode(octets):
+        return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+    def token(self, seconds):
+        claims = {"iss": "i", "aud": "a", "sub": "ann", "exp": int(time.time()) + seconds}
+        text = ".".join(self.encode(json.dumps(part).encode())
+                        for part in ({"alg": "RS256", "kid": "k1"}, claims))
+        message = self.dir / "message"
+        message.write_text(text)
+        return text + "." + self.encode(self.openssl("dgst", "-sha256", "-sign", str(self.key),
+                                                     str(message)))
+
+    def test_socket_ends_with_the_token_that_opened_it(self):
+        config = plain_config(self.upstream(WebSocketUpstream()), [{"jwt_auth": {
+            "jwks_file": "keys.json", "issuer": "i", "audience": "a", "leeway": "0s"}}])
+        config["routes"][0]["websocket"] = {"inspect": True}
+        proxy = self.edgehold(config, files={"keys.json": self.keys})
+        peers = []
+        for seconds in (3, 600):
+            fields = [("Authorization", "Bearer " + self.token(seconds))]
+            response, peer = open_client(self.client(proxy), fields=fields)
+            self.assertEqual(response.status, 101, response)
+            peers.append(peer)
+        self.assertEqual([frame.code for frame in peers[0].rest()], [1008])
+        self.assertEqual(proxy.audit(1)[-1]["reason"], "credentials_invalid")
+        peers[1].text("still")
+        self.assertEqual(peers[1].receive().payload, b"still")
