@@ -57,7 +57,7 @@ class SessionAuth final : public Filter {
     TRY(seal_.requireKey(exchange.started_wall));
     TRY_ASSIGN(const std::string_view token, field_.find(exchange, limits::kSessionTokenBytesMax));
     TRY_ASSIGN(Session session, seal_.open(token, exchange.started_wall));
-    if (isSessionRevoked(seal_.app(), session.idView(), services)) {
+    if (isRevoked(seal_.app(), session, services)) {
       return fail(Reason::kSessionExpired, "the session was ended");
     }
     return session;

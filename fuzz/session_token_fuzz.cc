@@ -37,7 +37,7 @@ void checkOwn(std::string_view bytes) {
   Session session;
   session.until = session.idle_until = unixSeconds(kNow) + 60;
   session.idle_seconds = 60;
-  session.subject = bytes.substr(2, kSubjectBytesMax);
+  session.subject = bytes.substr(2, kSessionSubjectBytesMax);
   if (session.subject.empty()) return;
   const auto token = seal().seal(session, kNow, random);
   CHECK(token && token->size() <= limits::kSessionTokenBytesMax);

@@ -123,11 +123,11 @@ Result<PlatformUser> CodeExchange::readUser(const CallAnswer& answer, JsonPool& 
   }
   const std::string_view subject = textIn(root, is_wecom ? "userid" : "openid");
   const std::string_view key = textIn(root, "session_key");
-  if (!isPlainWord(subject, kSubjectBytesMax, "-_.@") || !isSessionKey(key)) {
+  if (!isPlainWord(subject, kSessionSubjectBytesMax, "-_.@") || !isSessionKey(key)) {
     return fail(Reason::kUpstreamMalformed, "the platform's answer names no user and key");
   }
   const std::string_view union_id = textIn(root, "unionid");
-  if (!union_id.empty() && !isPlainWord(union_id, kSubjectBytesMax, "-_")) {
+  if (!union_id.empty() && !isPlainWord(union_id, kSessionSubjectBytesMax, "-_")) {
     return fail(Reason::kUpstreamMalformed, "the platform's `unionid` has no such form");
   }
   return PlatformUser{std::string(subject), std::string(union_id), SecretString(key)};

@@ -10,38 +10,19 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/base/loop.h"
-#include "proxy/base/strings.h"
-#include "proxy/crypto/digest.h"
 #include "proxy/state/counters.h"
+#include "proxy/state/user_sessions.h"
 
 namespace edgehold {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view kIdPrefix = "ses_";
-
-CounterKey revocationKey(std::string_view app, ByteView id, const Services& services) {
-  return services.counters.key({"session.revoked", app, id});
-}
-
 void appendPart(std::string& text, std::string_view part) {
   text += static_cast<char>(part.size());
   text += part;
 }
-static_assert(kSubjectBytesMax < 256, "parts have one byte of length");
-
-std::optional<std::string> decodeId(std::string_view hex) {
-  std::string id(kSessionIdBytes, '\0');
-  if (hex.size() != 2 * id.size()) return std::nullopt;
-  for (std::size_t i = 0; i < id.size(); ++i) {
-    const int high = hexValue(hex[2 * i]);
-    const int low = hexValue(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    id[i] = static_cast<char>(high * 16 + low);
-  }
-  return id;
-}
+static_assert(kSessionSubjectBytesMax < 256, "parts have one byte of length");
 
 // Erases `id` unless it changes meanwhile or belongs to another session than `owner` (any if
 // empty). Nobody waits for it: what stays is swept when it has run out.
@@ -57,19 +38,8 @@ void forget(const std::string& id, std::string owner, Services& services) {
 
 }  // namespace
 
-Result<void> revokeSession(std::string_view app, ByteView id, Duration left, Services& services) {
-  Counters& counters = services.counters;
-  const Instant now = services.loop.clock().now();
-  const CounterKey key = revocationKey(app, id, services);
-  constexpr Duration kInFlight = 10s;  // committed before this returns, or with the turn's journal
-  TRY_ASSIGN(const ClaimResult claim, counters.claim(key, now, kInFlight));
-  if (claim.state != ClaimResult::State::kClaimed) return {};  // ended before
-  TRY(counters.commit(key, claim.token, now, left));
-  return {};
-}
-
-bool isSessionRevoked(std::string_view app, ByteView id, Services& services) {
-  return services.counters.hasClaim(revocationKey(app, id, services), services.loop.clock().now());
+bool isRevoked(std::string_view app, const Session& session, Services& services) {
+  return isSessionRevoked(services.counters, app, session.idView(), services.loop.clock().now());
 }
 
 namespace {
@@ -83,7 +53,8 @@ class SessionAdmission final : public Admission {
         id_(session.id) {}
 
   bool isWithdrawn(Services& services) const override {
-    return isSessionRevoked(app_, {id_.data(), id_.size()}, services);
+    return isSessionRevoked(services.counters, app_, {id_.data(), id_.size()},
+                            services.loop.clock().now());
   }
 
  private:
@@ -97,23 +68,19 @@ std::unique_ptr<const Admission> admissionOf(std::string_view app, const Session
   return std::make_unique<SessionAdmission>(app, session);
 }
 
-std::string SessionStore::recordId(const Session& session) const {
-  if (!is_single_) return std::string(kIdPrefix) + hexEncode(session.idView());
-  Digest digest(DigestKind::kSha256);
-  digest.update(app_);
-  digest.update({"\0", 1});
-  digest.update(session.subject);
-  return std::string(kIdPrefix) + hexEncode(digest.finish().view().substr(0, kSessionIdBytes));
+std::string SessionStore::recordId(const Session& session, const Services& services) const {
+  return sessionRecordId(services.counters, {app_, session.subject},
+                         is_single_ ? ByteView() : session.idView());
 }
 
 Result<LedgerRecord> SessionStore::recordOf(const Session& session, const PlatformUser& user,
                                             Services& services) const {
   LedgerRecord record;
-  record.kind = kKind;
-  record.id = recordId(session);
+  record.kind = kSessionKind;
+  record.id = recordId(session, services);
   record.state = "live";
   record.due = record.expires = wallTimeFromMilliseconds(session.until * 1000);
-  record.summary = hexEncode(session.idView());
+  record.summary = sessionSummary(session.idView());
   std::string text;
   appendPart(text, user.subject);
   appendPart(text, user.union_id);
@@ -153,15 +120,16 @@ class SessionStore::Replacement {
     looking_->then([this](Result<std::optional<LedgerRecord>> got) {
       if (!got) return finish(fail(std::move(got).error()));
       if (!*got) return insert();  // it was erased meanwhile
-      if ((*got)->kind != kKind) return finish(contended());
+      if ((*got)->kind != kSessionKind) return finish(contended());
       replace(**got);
     });
   }
   void replace(const LedgerRecord& old) {
     const WallTime now = services_.loop.clock().wallNow();
-    const auto old_id = decodeId(old.summary);
+    const auto old_id = sessionIdIn(old.summary);
     if (old_id && old.expires && *old.expires > now) {
-      auto ended = revokeSession(store_.app_, *old_id, *old.expires - now, services_);
+      auto ended = revokeSession(services_.counters, store_.app_, *old_id, *old.expires - now,
+                                 services_.loop.clock().now());
       if (!ended) return finish(std::move(ended));
     }
     LedgerChange change;
@@ -215,15 +183,15 @@ Async<Result<void>> SessionStore::keep(const Session& session, const PlatformUse
 Result<void> SessionStore::end(const Session& session, Services& services) const {
   const std::int64_t now = unixSeconds(services.loop.clock().wallNow());
   const std::chrono::seconds left(std::max<std::int64_t>(1, session.until - now));
-  TRY(revokeSession(app_, session.idView(), left, services));
-  forget(recordId(session), hexEncode(session.idView()), services);
+  TRY(revokeSession(services.counters, app_, session.idView(), left, services.loop.clock().now()));
+  forget(recordId(session, services), sessionSummary(session.idView()), services);
   return {};
 }
 
 void SessionStore::sweep(Services& services) {
   Ledger& ledger = services.ledger;
   Loop& loop = services.loop;
-  ledger.due(loop, std::string(kKind), loop.clock().wallNow(), limits::kSessionsSweptMax)
+  ledger.due(loop, std::string(kSessionKind), loop.clock().wallNow(), limits::kSessionsSweptMax)
       .detach([&ledger, &loop](Result<std::vector<LedgerRecord>> due) {
         if (!due) return;
         for (const LedgerRecord& record : *due) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What of sessions stays here: the platform's session_key, sealed, in the ledger; and which
-// sessions ended before their time, as claims, which every worker sees at once and which survive a
-// crash. Thread: any (immutable); answers come on the loop that was given.
+// What of sessions stays here (user_sessions.h): the platform's session_key, sealed, in the ledger;
+// and which sessions ended before their time.
+// Thread: any (immutable); answers come on the loop that was given.
 #pragma once
 
 #include <memory>
@@ -17,9 +17,7 @@
 
 namespace edgehold {
 
-// Ended sessions of one `app`. Errors: kStoreUnavailable.
-Result<void> revokeSession(std::string_view app, ByteView id, Duration left, Services& services);
-bool isSessionRevoked(std::string_view app, ByteView id, Services& services);
+bool isRevoked(std::string_view app, const Session& session, Services& services);
 
 // For a WebSocket that the session opens: it ends with it. That it idles does not matter there; an
 // open socket is use.
@@ -31,7 +29,6 @@ class SessionStore {
   SessionStore(std::string app, SealingKeys keys, bool is_single)
       : app_(std::move(app)), keys_(std::move(keys)), is_single_(is_single) {}
   static constexpr std::string_view kPurpose = "edgehold session record";
-  static constexpr std::string_view kKind = "session";
 
   // Durable when it answers. Errors: kStoreUnavailable, kSecretUnavailable.
   Async<Result<void>> keep(const Session& session, const PlatformUser& user,
@@ -44,7 +41,7 @@ class SessionStore {
  private:
   class Replacement;
 
-  std::string recordId(const Session& session) const;
+  std::string recordId(const Session& session, const Services& services) const;
   Result<LedgerRecord> recordOf(const Session& session, const PlatformUser& user,
                                 Services& services) const;
 

@@ -44,7 +44,7 @@ std::string encode(const Session& session) {
 
 // What is sealed is ours, but may be of another version of this program.
 std::optional<Session> decode(ByteView text) {
-  if (text.size() <= kFixedBytes || text.size() > kFixedBytes + kSubjectBytesMax) {
+  if (text.size() <= kFixedBytes || text.size() > kFixedBytes + kSessionSubjectBytesMax) {
     return std::nullopt;
   }
   if (take<char>(text) != kVersion) return std::nullopt;

@@ -15,11 +15,9 @@
 #include "proxy/base/random.h"
 #include "proxy/base/result.h"
 #include "proxy/crypto/aead.h"
+#include "proxy/state/user_sessions.h"
 
 namespace edgehold {
-
-inline constexpr std::size_t kSessionIdBytes = 16;
-inline constexpr std::size_t kSubjectBytesMax = 128;
 
 // Unix seconds.
 struct Session {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "proxy/base/json_tree.h"
 #include "proxy/base/reason.h"
+#include "proxy/base/result.h"
 #include "proxy/http/message.h"
 
 namespace edgehold {
@@ -22,6 +24,17 @@ struct AdminRequest {
   std::string body;
   std::string caller;  // who the transport says it is: `uid:0 (root)`, `tcp:127.0.0.1:4711`
 };
+
+// Who did it and why, for the record. `by` is what the transport proves, with the name that the
+// caller gave before it (`ann via uid:0 (root)`), so that the name proves nothing by itself.
+struct OperatorWord {
+  std::string by;
+  std::string reason;
+};
+// From `reason`, which must be there, and `who`, which may. Another member than these and `others`
+// is a mistake. Errors: kMalformedRequest.
+Result<OperatorWord> readOperatorWord(const Json::Value& tree, const std::string& caller,
+                                      std::initializer_list<std::string_view> others = {});
 
 struct AdminAnswer {
   std::uint16_t status = 200;

@@ -13,6 +13,7 @@
 #include "proxy/observe/metrics.h"
 #include "proxy/server/admin_approvals.h"
 #include "proxy/server/admin_policy.h"
+#include "proxy/server/admin_sessions.h"
 
 namespace edgehold {
 namespace {
@@ -69,6 +70,7 @@ Async<AdminAnswer> AdminApi::answer(const AdminRequest& request) {
         request, operations_.holds(), loop_,
         [this](const OperatorAct& act) { return operations_.record(act); });
   }
+  if (AdminSessions::serves(request.path)) return AdminSessions::answer(request, operations_);
   if (AdminPolicy::serves(request.path)) return now(AdminPolicy::answer(request, operations_));
   const PageRow* const row = pageAt(request.path);
   if (row == nullptr) return now(adminProblem(Reason::kRouteNotFound, "no such admin path"));

@@ -173,38 +173,10 @@ Answer show(const std::string& id, HoldStore& holds, Loop& loop) {
   return std::move(async);
 }
 
-bool isPlain(std::string_view text) {
-  return isUtf8(text) && std::none_of(text.begin(), text.end(), [](char c) {
-           return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-         });
-}
-
-// `who` is what the caller says; the transport's word stays beside it, so that it proves nothing
-// that the socket does not.
 Result<HoldRuling> rulingOf(const AdminRequest& request) {
   TRY_ASSIGN(const Json::Value tree, parseJsonTree(request.body));
-  if (!tree.isObject()) return fail(Reason::kMalformedRequest, "expected a JSON object");
-  for (const std::string& key : tree.getMemberNames()) {
-    if (key != "reason" && key != "who") {
-      return fail(Reason::kMalformedRequest, "the body takes reason and who");
-    }
-  }
-  HoldRuling ruling{request.caller, stringMember(tree, "reason").value_or("")};
-  if (ruling.reason.empty() || ruling.reason.size() > limits::kHoldRulingBytesMax) {
-    return fail(Reason::kMalformedRequest, "reason: expected a text of 1 to " +
-                                               std::to_string(limits::kHoldRulingBytesMax) +
-                                               " bytes");
-  }
-  const Json::Value* const named = anyMember(tree, "who");
-  if (named == nullptr) return ruling;
-  const std::string who = stringMember(tree, "who").value_or("");
-  if (who.empty() || who.size() > limits::kAdminWhoBytesMax || !isPlain(who)) {
-    return fail(
-        Reason::kMalformedRequest,
-        "who: expected one line of 1 to " + std::to_string(limits::kAdminWhoBytesMax) + " bytes");
-  }
-  ruling.by = who + " via " + request.caller;
-  return ruling;
+  TRY_ASSIGN(OperatorWord word, readOperatorWord(tree, request.caller));
+  return HoldRuling{std::move(word.by), std::move(word.reason)};
 }
 
 // A ruling and what is recorded of it.

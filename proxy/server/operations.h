@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "proxy/base/async.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/ip.h"
 #include "proxy/base/reason.h"
@@ -19,6 +20,7 @@ namespace edgehold {
 
 class HoldStore;
 struct OperatorAct;
+struct SessionUser;
 class MetricsRegistry;
 class PolicyHistory;
 
@@ -92,6 +94,8 @@ class Operations {
   virtual bool isStarted() const = 0;  // /startupz: listening
   virtual bool isReady() const = 0;    // /readyz: started, not draining, audit and store writable
   virtual HoldStore& holds() = 0;
+  // Ends every session that the user has now; how many there were (user_sessions.h).
+  virtual Async<Result<std::size_t>> endSessions(const SessionUser& user) = 0;
   virtual const MetricsRegistry& metrics() const = 0;
   // Leaves an audit record, on the disk when this returns without error. kStoreUnavailable.
   virtual Result<void> record(OperatorAct act) = 0;

@@ -45,6 +45,8 @@ class CommandLine {
   void addApprovals();
   void addDecision(CLI::App& parent, const std::string& name, const std::string& purpose,
                    Verb decision);
+  void addSession();
+  void addWord(CLI::App& app);
   void addAudit();
   void addChannel();
   void addSecrets();
@@ -72,6 +74,7 @@ CommandLine::CommandLine(const std::string& version)
   addPolicy();
   addRules();
   addApprovals();
+  addSession();
   addAudit();
   addChannel();
   addSecrets();
@@ -210,15 +213,32 @@ void CommandLine::addDecision(CLI::App& parent, const std::string& name, const s
                               Verb decision) {
   CLI::App* const app = verb(parent, name, purpose, decision);
   app->add_option("ID", options_.approval_id, "The approval's id")->required();
-  app->add_option("--reason", options_.reason, "Why, for the audit log")
-      ->required()
-      ->type_name("TEXT");
-  app->add_option("--who", options_.who, "Who decided, when it is not who runs this")
-      ->type_name("NAME");
+  addWord(*app);
   addConfig(*app, /*is_required=*/false);
   addAdmin(*app);
   addJson(*app);
   app->footer(std::string(help::kApprovalsEnd));
+}
+
+void CommandLine::addWord(CLI::App& app) {
+  app.add_option("--reason", options_.reason, "Why, for the audit log")
+      ->required()
+      ->type_name("TEXT");
+  app.add_option("--who", options_.who, "Who decided, when it is not who runs this")
+      ->type_name("NAME");
+}
+
+void CommandLine::addSession() {
+  CLI::App* const session = group("session", "Look after the sessions of mini programs");
+  CLI::App* const end =
+      verb(*session, "end", "End every session that a user has", Verb::kSessionEnd);
+  end->add_option("APP", options_.app, "The mini program's `app_id`")->required();
+  end->add_option("SUBJECT", options_.subject, "The user, as the platform names them")->required();
+  addWord(*end);
+  addConfig(*end, /*is_required=*/false);
+  addAdmin(*end);
+  addJson(*end);
+  end->footer(std::string(help::kSessionEndEnd));
 }
 
 void CommandLine::addAudit() {

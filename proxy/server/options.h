@@ -36,6 +36,7 @@ enum class Verb : std::uint8_t {
   kApprovalsShow,
   kApprovalsApprove,
   kApprovalsDeny,
+  kSessionEnd,
   kAuditQuery,
   kChannelSign,
   kSecretsStatus,
@@ -54,7 +55,9 @@ struct Options {
   std::string directory;              // rules test
   std::string rules_by = "time";      // rules top: the column to sort by
   std::string approval_id;            // approvals show, approve, deny
-  std::string reason;                 // approvals approve, deny
+  std::string app;                    // session end
+  std::string subject;                // session end
+  std::string reason;                 // approvals approve, deny; session end
   std::string who;                    // the same
   std::string state = "pending";      // approvals list; or `any`
   std::size_t limit = 100;            // approvals list, audit query; 0: all

@@ -20,9 +20,9 @@ EXAMPLES
   edgehold audit query --since 1h --decision deny
 
 ADMIN SOCKET
-  reload, status, rules top and approvals ask a running edgehold. Where it listens is taken
-  from --admin, else from `admin:` in the file given with -c, else from
-  $EDGEHOLD_ADMIN, else it is /run/edgehold/admin.sock or
+  reload, status, policy, rules top, approvals and session ask a running edgehold.
+  Where it listens is taken from --admin, else from `admin:` in the file given with
+  -c, else from $EDGEHOLD_ADMIN, else it is /run/edgehold/admin.sock or
   /var/lib/edgehold/admin.sock, whichever is there.
 
 EXIT CODES
@@ -162,6 +162,23 @@ EXAMPLES
 
 EXIT CODES
   0  ok     1  nobody answers, or the decision was refused (no such hold, decided already))";
+
+inline constexpr std::string_view kSessionEndEnd = R"(
+Throws a user out: every session that SUBJECT has at APP ends, whenever and at
+whichever worker it began. Its tokens are refused from now on, also after a crash or
+a restart; an inspected WebSocket is closed at its next message, and every one within
+five seconds. A login that is under way or comes later begins a new session: who
+shall not come back must be refused by a rule. Audit records name users as APP:SUBJECT
+(`who.principal`). Who asked and why goes into the audit log before anything ends; the
+account is the one the kernel reports for this end of the admin socket; --who adds a
+name. If it fails, some sessions may have ended: ask again.
+
+EXAMPLES
+  edgehold audit query --principal wx0123456789abcdef:oUser-1 --since 1h
+  edgehold session end wx0123456789abcdef oUser-1 --reason "floods the agent"
+
+EXIT CODES
+  0  they have ended, if there were any     1  nobody answers, or it failed)";
 
 inline constexpr std::string_view kAuditQueryEnd = R"(
 Reads the audit files, the rotated ones first: those of --file, else of the configuration

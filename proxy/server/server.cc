@@ -15,6 +15,7 @@
 #include "proxy/server/privileges.h"
 #include "proxy/server/rule_report.h"
 #include "proxy/state/boot_identity.h"
+#include "proxy/state/user_sessions.h"
 
 namespace edgehold {
 namespace {
@@ -216,6 +217,10 @@ std::vector<RuleReport> Server::rules() const {
 }
 
 bool Server::isReady() const { return is_started_ && !is_draining_ && health_->isHealthy(); }
+
+Async<Result<std::size_t>> Server::endSessions(const SessionUser& user) {
+  return endSessionsOf(user, {*counters_, *claims_, *ledger_, loop_});
+}
 
 Result<void> Server::record(OperatorAct act) {
   act.policy = serving_->policy->version();

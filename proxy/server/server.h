@@ -74,6 +74,7 @@ class Server final : private Operations, private Upgrade::Host {
   bool isStarted() const override { return is_started_; }
   bool isReady() const override;
   HoldStore& holds() override { return *holds_; }
+  Async<Result<std::size_t>> endSessions(const SessionUser& user) override;
   const MetricsRegistry& metrics() const override { return metrics_; }
   Result<void> record(OperatorAct act) override;
   std::vector<RuleReport> rules() const override;

@@ -255,6 +255,38 @@ class SocketsOfSessions(SessionCase):
         self.assertEqual(proxy.audit(3)[-1]["reason"], "session_expired")
 
 
+class Operators(SessionCase):
+    def end(self, proxy, subject, *more):
+        return proxy.command("session", "end", "wx1", subject, "--reason", "floods", *more)
+
+    def test_operator_throws_a_user_out_everywhere_and_for_good(self):
+        for single in (False, True):
+            with self.subTest(single=single):
+                proxy = self.start(workers=2, single=single)
+                bob = self.token(proxy, "bob-1")
+                tokens = [self.token(proxy, "ann-%d" % i) for i in range(1 if single else 3)]
+                for token in (bob, *tokens):
+                    self.assertEqual(self.chat(proxy, token).status, 200)
+                principal = proxy.audit()[-1]["who"]["principal"]
+                app, subject = principal.split(":")
+                self.assertEqual(app, "wx1")
+                told = self.end(proxy, subject, "--who", "carol").stdout
+                self.assertIn("%d session" % len(tokens), told)
+                for _ in range(2):
+                    for token in tokens * 2:
+                        self.assertProblem(self.chat(proxy, token), 401, "session_expired")
+                    self.assertEqual(self.chat(proxy, bob).status, 200)
+                    proxy.kill()
+                    proxy.start()
+                self.assertIn("has no session", self.end(proxy, subject).stdout)
+                self.assertEqual(self.chat(proxy, self.token(proxy, "ann-9")).status, 200)
+                acts = [r for r in proxy.audit() if r["decision"] == "operator"
+                        and r["what"]["act"] == "session.end"]
+                self.assertEqual([r["what"]["target"] for r in acts], [principal] * 2)
+                self.assertTrue(acts[0]["who"]["operator"].startswith("carol via uid:"))
+                self.assertEqual(acts[0]["why"]["detail"], "floods")
+
+
 class ApiKeys(Case):
     def test_key_that_the_binary_made_lets_in_and_another_does_not(self):
         agent = self.upstream()

@@ -24,6 +24,7 @@
 #include "proxy/server/admin_client.h"
 #include "proxy/server/operations.h"
 #include "proxy/state/memory_ledger.h"
+#include "proxy/state/user_sessions.h"
 #include "tests/support/temp_directory.h"
 
 namespace edgehold {
@@ -46,15 +47,24 @@ class FakeOperations final : public Operations {
   bool isReady() const override { return is_ready; }
   HoldStore& holds() override { return store; }
   std::vector<RuleReport> rules() const override { return rule_reports; }
+  Async<Result<std::size_t>> endSessions(const SessionUser& user) override {
+    acts.push_back("end " + user.app + " " + user.subject);
+    auto [answer, resolver] = Async<Result<std::size_t>>::make();
+    resolver.resolve(told_ended);
+    return std::move(answer);
+  }
   const MetricsRegistry& metrics() const override { return registry; }
   Result<void> record(OperatorAct act) override {
-    acts.emplace_back(act.act);
-    return {};
+    acts.push_back(std::string(act.act) + " " + std::string(act.outcome));
+    recorded_who = act.who;
+    recorded_target = act.target;
+    return told_record;
   }
 
   ServerStatus told_status;
   std::vector<RuleReport> rule_reports;
   ReloadReport told_report;
+  Result<std::size_t> told_ended = 0;
   PolicyAsk asked;             // by the last reload or rollback; read once it was answered
   std::string rolled_back_to;  // the same
   TempDirectory kept_directory;
@@ -62,7 +72,9 @@ class FakeOperations final : public Operations {
   std::atomic<bool> is_started = true;
   std::atomic<bool> is_ready = true;
   std::atomic<int> reloads = 0;
-  std::vector<std::string> acts;  // recorded; on the loop of the admin
+  std::vector<std::string> acts;  // recorded and done; on the loop of the admin
+  std::string recorded_who, recorded_target;
+  Result<void> told_record;
   MetricsRegistry registry{"1.2.3"};
   MemoryLedger ledger;
   HoldStore store{ledger};

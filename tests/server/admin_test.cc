@@ -158,6 +158,71 @@ TEST(Admin, OnlyPostReloads) {
   EXPECT_EQ(house.operations().reloads, 0);
 }
 
+TEST(Admin, EndsTheSessionsOfAUserOnceItIsRecorded) {
+  AdminHouse house;
+  house.operations().told_ended = 3;
+  house.open();
+  const auto answered = house.ask(
+      post("/sessions/end", R"({"app":"wx1","subject":"o-1","reason":"floods","who":"ann"})"));
+  ASSERT_TRUE(answered);
+  EXPECT_EQ(answered->status, 200) << answered->body;
+  EXPECT_EQ(stringMember(treeOf(answered), "principal"), "wx1:o-1");
+  EXPECT_EQ(intMember(treeOf(answered), "ended"), 3);
+  house.close();
+  EXPECT_EQ(house.operations().acts,
+            (std::vector<std::string>{"session.end taken", "end wx1 o-1"}));
+  EXPECT_EQ(house.operations().recorded_target, "wx1:o-1");
+  EXPECT_THAT(house.operations().recorded_who, StartsWith("ann via uid:"));
+}
+
+TEST(Admin, EndsNoSessionThatItCouldNotRecord) {
+  AdminHouse house;
+  house.operations().told_record = fail(Reason::kStoreUnavailable, "disk full");
+  house.open();
+  const auto answered =
+      house.ask(post("/sessions/end", R"({"app":"wx1","subject":"o-1","reason":"floods"})"));
+  ASSERT_TRUE(answered);
+  EXPECT_EQ(answered->status, 503);
+  house.close();
+  EXPECT_EQ(house.operations().acts, std::vector<std::string>{"session.end taken"});
+}
+
+TEST(Admin, EndOfSessionsThatFailedIsRecordedToo) {
+  AdminHouse house;
+  house.operations().told_ended = fail(Reason::kStoreUnavailable, "no room");
+  house.open();
+  const auto answered =
+      house.ask(post("/sessions/end", R"({"app":"wx1","subject":"o-1","reason":"floods"})"));
+  ASSERT_TRUE(answered);
+  EXPECT_EQ(answered->status, 503);
+  EXPECT_THAT(answered->body, HasSubstr("ask again"));
+  house.close();
+  EXPECT_EQ(house.operations().acts.back(), "session.end failed");
+}
+
+TEST(Admin, EndOfSessionsNamesAUserAndAReason) {
+  AdminHouse house;
+  house.open();
+  const std::string long_name(129, 'x');
+  for (const std::string& body :
+       {std::string("[]"), std::string(R"({"app":"a","subject":"s"})"),
+        std::string(R"({"app":"a","reason":"r"})"), std::string(R"({"subject":"s","reason":"r"})"),
+        std::string(R"({"app":"","subject":"s","reason":"r"})"),
+        std::string(R"({"app":"a","subject":7,"reason":"r"})"),
+        R"({"app":"a","subject":")" + long_name + R"(","reason":"r"})",
+        std::string(R"({"app":"a","subject":"s","reason":"r","all":true})"),
+        std::string(R"({"app":"a","subject":"s","reason":"r","who":"a\nb"})")}) {
+    const auto answered = house.ask(post("/sessions/end", body));
+    ASSERT_TRUE(answered);
+    EXPECT_EQ(answered->status, 400) << body;
+  }
+  const auto read = house.ask(get("/sessions/end"));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->status, 405);
+  house.close();
+  EXPECT_TRUE(house.operations().acts.empty());
+}
+
 TEST(Admin, UnknownPathIsAProblemWithAReason) {
   AdminHouse house;
   house.open();

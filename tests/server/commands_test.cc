@@ -411,6 +411,26 @@ TEST_F(CommandsTest, ApprovalsAreListedShownAndDecided) {
             1u);
 }
 
+TEST_F(CommandsTest, SessionEndTellsHowManyThereWere) {
+  house_.operations().told_ended = 2;
+  house_.open();
+  const std::vector<std::string> words = {"session", "end", "wx1", "o-1", "--reason", "floods"};
+  const Ran ended = ask(words);
+  EXPECT_EQ(ended.code, ExitCode::kOk) << ended.err;
+  EXPECT_EQ(ended.out, "2 sessions of wx1:o-1 ended\n");
+  house_.close();
+  EXPECT_EQ(house_.operations().acts.back(), "end wx1 o-1");
+  EXPECT_EQ(ask(words).code, ExitCode::kFailure);
+}
+
+TEST_F(CommandsTest, SessionEndOfNobodyIsNoFailure) {
+  house_.open();
+  EXPECT_EQ(ask({"session", "end", "wx1", "o-1", "--reason", "floods"}).out,
+            "wx1:o-1 has no session\n");
+  const Ran json = ask({"session", "end", "wx1", "o-1", "--reason", "floods", "--json"});
+  EXPECT_EQ(intMember(json.tree(), "ended"), 0);
+}
+
 TEST_F(CommandsTest, ApprovalIdThatIsNoneIsNotSent) {
   for (const char* const id : {"../reload", "a/b", "a?b", "a b"}) {
     EXPECT_EQ(ask({"approvals", "show", id}).code, ExitCode::kUsage) << id;

@@ -34,6 +34,8 @@ ExitCode runCommand(const Options& options, const CommandWorld& world) {
     case Verb::kApprovalsApprove:
     case Verb::kApprovalsDeny:
       return decideApproval(options, world);
+    case Verb::kSessionEnd:
+      return endSessions(options, world);
     case Verb::kAuditQuery:
       return queryAudit(options, world);
     case Verb::kChannelSign:

@@ -42,6 +42,7 @@ ExitCode showRules(const Options& options, const CommandWorld& world);
 ExitCode listApprovals(const Options& options, const CommandWorld& world);
 ExitCode showApproval(const Options& options, const CommandWorld& world);
 ExitCode decideApproval(const Options& options, const CommandWorld& world);
+ExitCode endSessions(const Options& options, const CommandWorld& world);
 ExitCode queryAudit(const Options& options, const CommandWorld& world);
 ExitCode signSample(const Options& options, const CommandWorld& world);
 ExitCode showSecrets(const Options& options, const CommandWorld& world);
