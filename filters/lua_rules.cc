@@ -2,7 +2,10 @@
 // lua_rules {directory: rules, body: true, budgets: {instructions, memory, wall},
 // quarantine: {after, for}}: the operator's own rules. A rule that fails is an error (deny, unless
 // `on_error` says else); a hold becomes a wish that approval_hold grants. Asked again on a release:
-// what it then wants held has been held. Thread: any (immutable); the Lua states are the workers'.
+// what it then wants held has been held. Rules that take long are waited for. Thread: any
+// (immutable); the Lua states are the workers'.
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "filters/filters.h"
@@ -55,33 +58,11 @@ class LuaRules final : public Filter {
   }
 
   Outcome onMessage(Exchange& exchange, Services& services) const override {
-    Result<RuleVerdict> verdict = evaluate(exchange, services);
-    if (!verdict) return std::move(verdict).error();
-    if (verdict->kind == RuleVerdict::Kind::kAllow) return Verdict::proceed();
-    const bool is_hold = verdict->kind == RuleVerdict::Kind::kHold;
-    const std::string_view why = is_hold ? ", which a message cannot wait for" : "";
-    return Verdict::deny(Reason::kRuleDenied, std::string(verdict->reason).append(why))
-        .byRule(verdict->rule);
+    return ask(exchange, services);
   }
-
   // On the body even where none is needed: facts are complete only now.
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
-    Result<RuleVerdict> verdict = evaluate(exchange, services);
-    if (!verdict) return std::move(verdict).error();
-    switch (verdict->kind) {
-      case RuleVerdict::Kind::kAllow:
-        return Verdict::proceed();
-      case RuleVerdict::Kind::kDeny:
-      case RuleVerdict::Kind::kCut:  // of events alone
-        return Verdict::deny(Reason::kRuleDenied, std::string(verdict->reason))
-            .byRule(verdict->rule);
-      case RuleVerdict::Kind::kHold:
-        break;
-    }
-    if (exchange.is_release) return Verdict::proceed().byRule(verdict->rule);
-    if (exchange.is_shadow) return Verdict::deny(Reason::kHeld).byRule(verdict->rule);
-    exchange.hold_wish = HoldWish{verdict->rule, verdict->reason, verdict->ttl};
-    return Verdict::proceed().byRule(verdict->rule);
+    return ask(exchange, services);
   }
 
   Result<Verdict> onSseEvent(Exchange& exchange, Services& services,
@@ -101,17 +82,104 @@ class LuaRules final : public Filter {
   }
 
  private:
-  Result<RuleVerdict> evaluate(Exchange& exchange, Services& services) const {
-    RuleEngine& engine = services.rules.engineFor(rules_);
-    CounterMemory memory(exchange, services);
-    Result<RuleVerdict> verdict = engine.evaluate(exchange, services.json, &memory);
-    if (!verdict) exchange.failed_rule = engine.failedRule();
-    return verdict;
-  }
+  class Wait;
+
+  Outcome ask(Exchange& exchange, Services& services) const;
+  static Result<Verdict> judge(const Result<RuleVerdict>& verdict, const RuleEngine& engine,
+                               Exchange& exchange);
+  static Verdict judgeMessage(const RuleVerdict& verdict);
+  static Verdict judgeRequest(const RuleVerdict& verdict, Exchange& exchange);
 
   const std::shared_ptr<const RuleSet> rules_;
   const bool needs_body_;
 };
+
+Verdict LuaRules::judgeMessage(const RuleVerdict& verdict) {
+  if (verdict.kind == RuleVerdict::Kind::kAllow) return Verdict::proceed();
+  const bool is_hold = verdict.kind == RuleVerdict::Kind::kHold;
+  const std::string_view why = is_hold ? ", which a message cannot wait for" : "";
+  return Verdict::deny(Reason::kRuleDenied, std::string(verdict.reason).append(why))
+      .byRule(verdict.rule);
+}
+
+Verdict LuaRules::judgeRequest(const RuleVerdict& verdict, Exchange& exchange) {
+  switch (verdict.kind) {
+    case RuleVerdict::Kind::kAllow:
+      return Verdict::proceed();
+    case RuleVerdict::Kind::kDeny:
+    case RuleVerdict::Kind::kCut:  // of events alone
+      return Verdict::deny(Reason::kRuleDenied, std::string(verdict.reason)).byRule(verdict.rule);
+    case RuleVerdict::Kind::kHold:
+      break;
+  }
+  if (exchange.is_release) return Verdict::proceed().byRule(verdict.rule);
+  if (exchange.is_shadow) return Verdict::deny(Reason::kHeld).byRule(verdict.rule);
+  exchange.hold_wish = HoldWish{verdict.rule, verdict.reason, verdict.ttl};
+  return Verdict::proceed().byRule(verdict.rule);
+}
+
+Result<Verdict> LuaRules::judge(const Result<RuleVerdict>& verdict, const RuleEngine& engine,
+                                Exchange& exchange) {
+  if (!verdict) {
+    exchange.failed_rule = engine.failedRule();
+    return fail(verdict.error());
+  }
+  return exchange.message ? judgeMessage(*verdict) : judgeRequest(*verdict, exchange);
+}
+
+// Rules that take more than a slice: one slice in each turn, until they have answered. Kept by the
+// Async that it answers; gone with it, nothing of them runs on.
+class LuaRules::Wait : public std::enable_shared_from_this<Wait> {
+ public:
+  Wait(std::shared_ptr<const RuleSet> rules, RuleRun run, Exchange& exchange, Services& services)
+      : rules_(std::move(rules)),
+        run_(std::move(run)),
+        exchange_(exchange),
+        services_(services),
+        memory_(exchange, services) {
+    run_.rememberIn(memory_);
+  }
+
+  Async<Result<Verdict>> start() {
+    auto [answer, resolver] = Async<Result<Verdict>>::make();
+    resolver_.emplace(resolver);
+    answer.keep(shared_from_this());
+    postNext();
+    return std::move(answer);
+  }
+
+ private:
+  void postNext() {
+    services_.loop.post([weak = weak_from_this()] {
+      if (const auto self = weak.lock()) self->goOn();
+    });
+  }
+  void goOn() {
+    const auto verdict = run_.goOn(RuleRun::Pace::kInSlices);
+    if (!verdict) return postNext();
+    resolver_->resolve(judge(*verdict, services_.rules.engineFor(rules_), exchange_));
+  }
+
+  const std::shared_ptr<const RuleSet> rules_;  // and with it the engine
+  RuleRun run_;
+  Exchange& exchange_;
+  Services& services_;
+  CounterMemory memory_;
+  std::optional<Resolver<Result<Verdict>>> resolver_;
+};
+
+Outcome LuaRules::ask(Exchange& exchange, Services& services) const {
+  RuleEngine& engine = services.rules.engineFor(rules_);
+  CounterMemory memory(exchange, services);
+  RuleRun run = engine.start(exchange, services.json, &memory);
+  const auto verdict = run.goOn(RuleRun::Pace::kInSlices);
+  if (!verdict) {
+    return std::make_shared<Wait>(rules_, std::move(run), exchange, services)->start();
+  }
+  Result<Verdict> judged = judge(*verdict, engine, exchange);
+  if (!judged) return std::move(judged).error();
+  return *std::move(judged);
+}
 
 RuleBudgets readBudgets(ConfigReader& config) {
   RuleBudgets budgets;
@@ -125,8 +193,7 @@ RuleBudgets readBudgets(ConfigReader& config) {
   }
   budgets.wall = reader->duration("wall", budgets.wall);
   if (budgets.wall <= Duration::zero() || budgets.wall > limits::kRuleWallMax) {
-    reader->reject("wall",
-                   "must be more than 0 and at most `1s`: a worker serves nobody meanwhile");
+    reader->reject("wall", "must be more than 0 and at most `1s`");
   }
   reader->finish();
   return budgets;

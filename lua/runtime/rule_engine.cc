@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One evaluation: the request object, then rule after rule under its own budget.
+// What evaluations share: Lua states, quarantine, costs.
 // Thread: one loop.
 #include "lua/runtime/rule_engine.h"
 
@@ -28,60 +28,49 @@ RuleEngine::RuleEngine(const RuleSet& rules, const Clock& clock, RuleWatch* watc
   }
 }
 
+RuleRun RuleEngine::start(Exchange& exchange, JsonPool& json, RuleMemory* memory) {
+  return RuleRun(*this, exchange.message ? RuleEntry::kMessage : RuleEntry::kCheck,
+                 RuleCall{exchange, json, ++generation_, memory});
+}
+
 Result<RuleVerdict> RuleEngine::evaluate(Exchange& exchange, JsonPool& json, RuleMemory* memory) {
-  RuleCall call{exchange, json, ++generation_, memory};
-  return ask(exchange.message ? RuleEntry::kMessage : RuleEntry::kCheck, call);
+  return *start(exchange, json, memory).goOn(RuleRun::Pace::kToTheEnd);
 }
 
 Result<RuleVerdict> RuleEngine::evaluateEvent(Exchange& exchange, const SseEvent& event,
                                               JsonPool& json, RuleMemory* memory) {
   RuleCall call{exchange, json, ++generation_, memory};
   call.event = &event;
-  return ask(RuleEntry::kSseEvent, call);
+  return *RuleRun(*this, RuleEntry::kSseEvent, std::move(call)).goOn(RuleRun::Pace::kToTheEnd);
 }
 
-Result<RuleVerdict> RuleEngine::ask(RuleEntry entry, RuleCall& call) {
+Result<std::unique_ptr<RuleProgram>> RuleEngine::takeProgram() {
   failed_ = {};
-  if (program_ != nullptr) checkKept();
-  if (program_ == nullptr) {
-    TRY_ASSIGN(program_, RuleProgram::compile(rules_.sources(), clock_));
-    kept_bytes_.assign(costs_.size(), 0);
+  std::unique_ptr<RuleProgram> program;
+  if (!idle_.empty()) {
+    program = std::move(idle_.back());
+    idle_.pop_back();
+    if (!keepsTooMuch(*program)) return program;
+    program.reset();
   }
-  LuaState& state = program_->state();
-  state.rule_call = &call;
-  pushRequest(state.raw());
-  if (call.event != nullptr) {
-    pushEvent(state.raw());
-    lua_insert(state.raw(), 1);  // on_sse_event(event, request)
-  }
-  Result<RuleVerdict> verdict = runAll(entry);
-  lua_settop(state.raw(), 0);
-  state.rule_call = nullptr;
-  if (state.spent() != LuaState::Spent::kNothing) cleanUp();
-  return verdict;
+  return RuleProgram::compile(rules_.sources(), clock_);
 }
 
-// The stack holds the arguments of every rule, and nothing else.
-Result<RuleVerdict> RuleEngine::runAll(RuleEntry entry) {
-  RuleVerdict first_hold;
-  for (std::size_t i = 0; i < rules_.ids().size(); ++i) {
-    if (!program_->rules()[i].has(entry)) continue;
-    Result<RuleVerdict> verdict = runWatched(entry, i);
-    if (!verdict) {
-      failed_ = rules_.ids()[i];
-      return fail(verdict.error().within("rule `" + rules_.ids()[i] + "`"));
-    }
-    const bool is_last =
-        verdict->kind == RuleVerdict::Kind::kDeny || verdict->kind == RuleVerdict::Kind::kCut;
-    if (is_last) return verdict;
-    if (verdict->kind == RuleVerdict::Kind::kHold && first_hold.rule.empty()) {
-      first_hold = *verdict;
-    }
+// After a spent budget the garbage goes at once, so that the next request starts with a whole one.
+// A rule that keeps what it made (an upvalue that grows) loses it.
+void RuleEngine::giveBack(std::unique_ptr<RuleProgram> program) {
+  LuaState& state = program->state();
+  if (state.spent() != LuaState::Spent::kNothing &&
+      state.collect() > rules_.budgets().memory_bytes / kKeptPart) {
+    return;
   }
-  return first_hold;
+  if (idle_.empty()) return idle_.push_back(std::move(program));
+  // There were two at once, which will hardly be so for long: the other one is the warm one now.
+  state.collect();
+  idle_.insert(idle_.begin(), std::move(program));
 }
 
-Result<RuleVerdict> RuleEngine::runWatched(RuleEntry entry, std::size_t index) {
+Result<RuleRecord::Permit> RuleEngine::permitFor(std::size_t index) {
   if (keeper_ == index) {
     keeper_.reset();
     if (!records_.empty()) {
@@ -91,96 +80,68 @@ Result<RuleVerdict> RuleEngine::runWatched(RuleEntry entry, std::size_t index) {
     return fail(Reason::kRuleBudgetExceeded,
                 "the memory budget is spent by what it kept from call to call");
   }
-  if (records_.empty()) return run(entry, index);
-  RuleRecord& record = *records_[index];
-  const RuleQuarantine& terms = rules_.quarantine();
   // The usual case needs no clock.
-  RuleRecord::Permit permit = RuleRecord::Permit::kRun;
-  if (record.isQuarantined()) permit = record.ask(terms, clock_.now());
-  if (permit == RuleRecord::Permit::kRefused) {
-    return fail(Reason::kRuleQuarantined, "in quarantine: it spent its budget too often");
-  }
-  Result<RuleVerdict> verdict = run(entry, index);
+  if (records_.empty() || !records_[index]->isQuarantined()) return RuleRecord::Permit::kRun;
+  const RuleRecord::Permit permit = records_[index]->ask(rules_.quarantine(), clock_.now());
+  if (permit != RuleRecord::Permit::kRefused) return permit;
+  return fail(Reason::kRuleQuarantined, "in quarantine: it spent its budget too often");
+}
+
+void RuleEngine::ended(std::size_t index, RuleRecord::Permit permit,
+                       const Result<RuleVerdict>& verdict) {
+  if (records_.empty()) return;
   const bool was_over_budget = !verdict && verdict.error().reason == Reason::kRuleBudgetExceeded;
-  record.ended(permit, was_over_budget, terms, was_over_budget ? clock_.now() : Instant{});
-  return verdict;
+  records_[index]->ended(permit, was_over_budget, rules_.quarantine(),
+                         was_over_budget ? clock_.now() : Instant{});
 }
 
-Result<RuleVerdict> RuleEngine::run(RuleEntry entry, std::size_t index) {
-  LuaState& state = program_->state();
-  const int arguments = lua_gettop(state.raw());
-  RuleCall& call = *state.rule_call;
-  call.rule = rules_.ids()[index];
-  call.memory_uses = 0;
-  call.knows_json_error = false;
-  call.json_refusal.clear();
-  const auto grown_before = static_cast<std::int64_t>(state.growth());
-  state.begin(rules_.budgets());
-  Result<RuleVerdict> verdict = callRule(entry, index);
-  const LuaState::Usage usage = state.end();
-  kept_bytes_[index] += static_cast<std::int64_t>(state.growth()) - grown_before;
-  if (verdict && verdict->kind != RuleVerdict::Kind::kAllow) {
-    verdict->rule = rules_.ids()[index];
-    if (entry != RuleEntry::kSseEvent) {
-      verdict->reason = call.exchange.keepFact(verdict->reason);
-    } else {
-      event_reason_ = verdict->reason;  // an arena would grow with the stream
-      verdict->reason = event_reason_;
-    }
-  }
-  account(index, usage, verdict);
-  lua_settop(state.raw(), arguments);
-  return verdict;
+Error RuleEngine::failedAt(std::size_t index, const Error& error) {
+  failed_ = rules_.ids()[index];
+  return error.within("rule `" + rules_.ids()[index] + "`");
 }
 
-Result<RuleVerdict> RuleEngine::callRule(RuleEntry entry, std::size_t index) {
-  LuaState& state = program_->state();
-  lua_State* const raw = state.raw();
-  const int arguments = lua_gettop(raw);
-  lua_rawgeti(raw, LUA_REGISTRYINDEX, program_->rules()[index].functions[indexOf(entry)]);
-  for (int i = 1; i <= arguments; ++i) lua_pushvalue(raw, i);
-  const Result<void> called = state.call(arguments, 1);
-  if (called) return readVerdict(raw, entry);
-  const std::string& json_refusal = state.rule_call->json_refusal;
-  if (called.error().reason == Reason::kRuleFailed && !json_refusal.empty()) {
-    return fail(Reason::kJsonInvalid, json_refusal);
-  }
-  return fail(called.error());
+std::string_view RuleEngine::keepEventReason(std::string_view reason) {
+  event_reason_ = reason;
+  return event_reason_;
 }
 
 void RuleEngine::account(std::size_t index, const LuaState::Usage& usage,
-                         const Result<RuleVerdict>& verdict) {
+                         const Result<RuleVerdict>* verdict) {
   RuleCost& cost = costs_[index];
   ++cost.calls;
-  if (!verdict) {
-    ++cost.errors;
-  } else if (verdict->kind == RuleVerdict::Kind::kDeny ||
-             verdict->kind == RuleVerdict::Kind::kCut) {
-    ++cost.denies;
-  } else if (verdict->kind == RuleVerdict::Kind::kHold) {
-    ++cost.holds;
-  }
   cost.instructions += usage.instructions;
   cost.time += usage.wall;
   cost.time_max = std::max(cost.time_max, usage.wall);
   cost.memory_bytes_max = std::max(cost.memory_bytes_max, usage.memory_bytes_max);
+  if (verdict == nullptr) return;
+  if (!*verdict) {
+    ++cost.errors;
+  } else if ((*verdict)->kind == RuleVerdict::Kind::kDeny ||
+             (*verdict)->kind == RuleVerdict::Kind::kCut) {
+    ++cost.denies;
+  } else if ((*verdict)->kind == RuleVerdict::Kind::kHold) {
+    ++cost.holds;
+  }
 }
 
-// After a spent budget: gives the garbage back, so that the next request starts with a whole
-// budget. A rule that keeps what it made (an upvalue that grows) loses it.
-void RuleEngine::cleanUp() {
-  if (program_->state().collect() > rules_.budgets().memory_bytes / kKeptPart) program_.reset();
+// What one turn may spend on rules that have paused is one slice, shared by all of them.
+Duration RuleEngine::sliceFor(bool has_paused) const {
+  if (!has_paused && paused_ == kRulesPausedMax) return Duration::max();
+  return kRuleSlice / static_cast<Duration::rep>(has_paused ? paused_ : paused_ + 1);
 }
 
 // A rule pays for what it makes, not for what other calls left behind. What is kept from call to
 // call (an upvalue that grows) is over the budget too, but each call is within it: the rule that
 // made the state grow most is refused once, and the state starts afresh.
-void RuleEngine::checkKept() {
-  if (program_->state().growth() <= grownMax(rules_.budgets())) return;
-  if (program_->state().collect() <= keptMax(rules_.budgets())) return;
-  const auto most = std::max_element(kept_bytes_.begin(), kept_bytes_.end());
-  keeper_ = static_cast<std::size_t>(most - kept_bytes_.begin());
-  program_.reset();
+bool RuleEngine::keepsTooMuch(RuleProgram& program) {
+  if (program.state().growth() <= grownMax(rules_.budgets())) return false;
+  if (program.state().collect() <= keptMax(rules_.budgets())) return false;
+  const std::vector<RuleProgram::Rule>& rules = program.rules();
+  const auto most = std::max_element(
+      rules.begin(), rules.end(),
+      [](const auto& one, const auto& other) { return one.grown_bytes < other.grown_bytes; });
+  keeper_ = static_cast<std::size_t>(most - rules.begin());
+  return true;
 }
 
 RuleEngine& RuleEngines::engineFor(const std::shared_ptr<const RuleSet>& rules) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs the rules of one set on requests and on messages: every rule in order, the first deny wins,
-// then the first hold, else allow. Whatever goes wrong in a rule is an error, never an allow.
+// then the first hold, else allow. Whatever goes wrong in a rule is an error, never an allow. An
+// evaluation that takes long pauses, and others run meanwhile, in another Lua state.
 // Thread: one loop (each worker has its own).
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "lua/runtime/bindings.h"
 #include "lua/runtime/rule_memory.h"
 #include "lua/runtime/rule_program.h"
+#include "lua/runtime/rule_run.h"
 #include "lua/runtime/rule_set.h"
 #include "lua/runtime/rule_watch.h"
 #include "proxy/base/clock.h"
@@ -46,6 +48,8 @@ class RuleEngine {
   // exchange.facts afterwards (not in shadow mode). `memory`: null where rules may not use `state`.
   // Errors: kRuleFailed, kRuleBudgetExceeded, kRuleQuarantined; failedRule() is the rule at fault.
   Result<RuleVerdict> evaluate(Exchange& exchange, JsonPool& json, RuleMemory* memory = nullptr);
+  // The same for who can wait: nothing of it has run yet.
+  RuleRun start(Exchange& exchange, JsonPool& json, RuleMemory* memory = nullptr);
 
   // One event of an answer to `exchange`: the first rule that does not allow it wins. kDeny: it is
   // dropped, kCut: the stream ends. The reason lives until the next call; the exchange keeps
@@ -53,31 +57,42 @@ class RuleEngine {
   Result<RuleVerdict> evaluateEvent(Exchange& exchange, const SseEvent& event, JsonPool& json,
                                     RuleMemory* memory = nullptr);
 
-  // Of the last evaluate() that failed; lives with the rule set.
+  // Of the evaluation that failed last; lives with the rule set.
   std::string_view failedRule() const { return failed_; }
   // In the order of the rules.
   const std::vector<RuleCost>& costs() const { return costs_; }
+  // Evaluations that have paused and are not over.
+  std::size_t paused() const { return paused_; }
+  // Lua states that wait for the next evaluation.
+  std::size_t idlePrograms() const { return idle_.size(); }
 
  private:
-  Result<RuleVerdict> ask(RuleEntry entry, RuleCall& call);
-  Result<RuleVerdict> runAll(RuleEntry entry);
-  Result<RuleVerdict> runWatched(RuleEntry entry, std::size_t index);
-  Result<RuleVerdict> run(RuleEntry entry, std::size_t index);
-  Result<RuleVerdict> callRule(RuleEntry entry, std::size_t index);
-  void account(std::size_t index, const LuaState::Usage& usage, const Result<RuleVerdict>& verdict);
-  void cleanUp();
-  void checkKept();
+  friend class RuleRun;
+  const RuleSet& rules() const { return rules_; }
+  Result<std::unique_ptr<RuleProgram>> takeProgram();
+  void giveBack(std::unique_ptr<RuleProgram> program);
+  Result<RuleRecord::Permit> permitFor(std::size_t index);
+  void ended(std::size_t index, RuleRecord::Permit permit, const Result<RuleVerdict>& verdict);
+  Error failedAt(std::size_t index, const Error& error);
+  // `verdict`: null when the call was given up.
+  void account(std::size_t index, const LuaState::Usage& usage, const Result<RuleVerdict>* verdict);
+  std::string_view keepEventReason(std::string_view reason);
+  Duration sliceFor(bool has_paused) const;
+  void hasPaused() { ++paused_; }
+  void resumedForGood() { --paused_; }
+  bool keepsTooMuch(RuleProgram& program);
 
   const RuleSet& rules_;
   const Clock& clock_;
-  std::unique_ptr<RuleProgram> program_;  // null until used, and after it held on to memory
+  // Those that no evaluation has: the last one is warm, the others are without garbage.
+  std::vector<std::unique_ptr<RuleProgram>> idle_;
+  std::size_t paused_ = 0;
   std::uint64_t generation_ = 0;
   std::string_view failed_;
   std::string event_reason_;  // of the last verdict on an event
   std::vector<RuleCost> costs_;
   std::vector<std::shared_ptr<RuleRecord>> records_;  // of each rule; empty: not watched
-  std::vector<std::int64_t> kept_bytes_;  // by each rule since the state is new, garbage included
-  std::optional<std::size_t> keeper_;     // a rule that is to be told that it keeps too much
+  std::optional<std::size_t> keeper_;  // a rule that is to be told that it keeps too much
 };
 
 // A worker's engines, one for each rule set in use.

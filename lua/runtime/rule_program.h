@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ class RuleProgram {
     std::string id;
     // Of its functions, in the registry; LUA_REFNIL where it has none.
     std::array<int, kRuleEntryCount> functions{};
+    // By which its calls have made this state grow, garbage included.
+    std::int64_t grown_bytes = 0;
 
     bool has(RuleEntry entry) const { return functions[indexOf(entry)] != LUA_REFNIL; }
   };
@@ -32,7 +35,7 @@ class RuleProgram {
   explicit RuleProgram(const Clock& clock);
 
   LuaState& state() { return state_; }
-  const std::vector<Rule>& rules() const { return rules_; }
+  std::vector<Rule>& rules() { return rules_; }
 
   // Loads one rule file. Errors: kRuleFailed or kRuleBudgetExceeded, with `file:line`.
   Result<void> add(const RuleSource& source);

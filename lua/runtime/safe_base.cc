@@ -10,6 +10,7 @@ namespace {
 
 // Raising, unwinding and catching an error costs some microseconds.
 constexpr std::uint64_t kCaughtErrorUnits = 100;
+constexpr int kPausableDepthMax = 8;
 // Formatting a number costs some tenths of one.
 constexpr std::uint64_t kNumberTextUnits = 16;
 
@@ -18,44 +19,70 @@ int charged(lua_State* raw) {
   return lua_tocfunction(raw, lua_upvalueindex(1))(raw);
 }
 
+// A function that goes on after a protected call, also when that has paused.
+//
+// Deep inside each other they do not pause: an error that runs through a thousand of those that may
+// costs a look at the whole stack for each of them.
+lua_KFunction pausable(lua_State* raw, lua_KFunction next) {
+  return LuaState::of(raw).enterProtected() <= kPausableDepthMax ? next : nullptr;
+}
+
+// Whether a protected call went well. Its own status is LUA_YIELD when it has paused on the way.
+bool endedWell(lua_State* raw, int status) {
+  LuaState& state = LuaState::of(raw);
+  const bool is_well = status == LUA_OK || status == LUA_YIELD;
+  state.leaveProtected();
+  state.rethrowIfSpent(is_well ? LUA_OK : status);
+  if (!is_well) state.charge(kCaughtErrorUnits);
+  return is_well;
+}
+
+// The stack holds `true`, and the results or the error.
+int afterProtectedCall(lua_State* raw, int status, lua_KContext /*context*/) {
+  if (endedWell(raw, status)) return lua_gettop(raw);
+  lua_pushboolean(raw, 0);
+  lua_insert(raw, -2);
+  return 2;
+}
+
 // pcall(f, ...)
 int protectedCall(lua_State* raw) {
   luaL_checkany(raw, 1);
   lua_pushboolean(raw, 1);
   lua_insert(raw, 1);
-  const int status = lua_pcall(raw, lua_gettop(raw) - 2, LUA_MULTRET, 0);
-  LuaState::of(raw).rethrowIfSpent(status);
-  if (status == LUA_OK) return lua_gettop(raw);
-  LuaState::of(raw).charge(kCaughtErrorUnits);
+  const lua_KFunction next = pausable(raw, &afterProtectedCall);
+  return afterProtectedCall(raw, lua_pcallk(raw, lua_gettop(raw) - 2, LUA_MULTRET, 0, 0, next), 0);
+}
+
+// What the handler gave, or its own error, is on top.
+int afterHandler(lua_State* raw, int status, lua_KContext /*context*/) {
+  endedWell(raw, status);
   lua_pushboolean(raw, 0);
   lua_insert(raw, -2);
   return 2;
+}
+
+// The stack holds handler, f, `true`, and the results or the error.
+int afterHandledCall(lua_State* raw, int status, lua_KContext /*context*/) {
+  if (endedWell(raw, status)) return lua_gettop(raw) - 2;
+  lua_pushvalue(raw, 1);
+  lua_insert(raw, -2);
+  const lua_KFunction next = pausable(raw, &afterHandler);
+  return afterHandler(raw, lua_pcallk(raw, 1, 1, 0, 0, next), 0);
 }
 
 // xpcall(f, handler, ...). The handler runs after the stack has unwound: without `debug` a rule
 // cannot see the difference, and no rule code ever runs inside Lua's error handling.
 int protectedCallWithHandler(lua_State* raw) {
   luaL_checktype(raw, 2, LUA_TFUNCTION);
-  lua_pushvalue(raw, 1);
-  lua_replace(raw, 1);
   lua_pushvalue(raw, 2);
   lua_insert(raw, 1);  // handler, f, handler, ...
   lua_pushboolean(raw, 1);
   lua_replace(raw, 3);  // handler, f, true, ...
   lua_pushvalue(raw, 2);
   lua_insert(raw, 4);  // handler, f, true, f, ...
-  const int status = lua_pcall(raw, lua_gettop(raw) - 4, LUA_MULTRET, 0);
-  LuaState::of(raw).rethrowIfSpent(status);
-  if (status == LUA_OK) return lua_gettop(raw) - 2;
-  LuaState::of(raw).charge(kCaughtErrorUnits);
-  lua_pushvalue(raw, 1);
-  lua_insert(raw, -2);
-  const int handled = lua_pcall(raw, 1, 1, 0);
-  LuaState::of(raw).rethrowIfSpent(handled);
-  if (handled != LUA_OK) LuaState::of(raw).charge(kCaughtErrorUnits);
-  lua_pushboolean(raw, 0);
-  lua_insert(raw, -2);
-  return 2;
+  const lua_KFunction next = pausable(raw, &afterHandledCall);
+  return afterHandledCall(raw, lua_pcallk(raw, lua_gettop(raw) - 4, LUA_MULTRET, 0, 0, next), 0);
 }
 
 int toText(lua_State* raw) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Budgets: an allocator with a cap, a count hook with a deadline, and errors that are final.
-// Thread: one loop.
+// Budgets: an allocator with a cap, a count hook with a deadline, and errors that are final. The
+// same hook ends a slice. Thread: one loop.
 #include "lua/runtime/state.h"
 
 #include <algorithm>
@@ -22,14 +22,23 @@ static_assert(LUA_EXTRASPACE >= sizeof(LuaState*));
 }  // namespace
 
 LuaState::LuaState(const Clock& clock) : clock_(clock) {
-  raw_ = lua_newstate(&LuaState::allocate, this);
-  CHECK(raw_ != nullptr) << "no memory for a Lua state";
-  *static_cast<LuaState**>(lua_getextraspace(raw_)) = this;
+  main_ = lua_newstate(&LuaState::allocate, this);
+  CHECK(main_ != nullptr) << "no memory for a Lua state";
+  *static_cast<LuaState**>(lua_getextraspace(main_)) = this;  // new threads get a copy
+  newThread();
 }
 
 LuaState::~LuaState() {
   is_metered_ = false;
-  lua_close(raw_);
+  lua_close(main_);
+}
+
+// A thread that an error has ended is not mended: Lua leaves its hooks off where one of them raised
+// the error (5.4.4), and rules without hooks have no budget. REQUIRES: not metered.
+void LuaState::newThread() {
+  lua_settop(main_, 0);
+  raw_ = lua_newthread(main_);
+  interval_ = 0;  // it has no hook yet
 }
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_bytes, std::size_t new_bytes) {
@@ -128,14 +137,34 @@ void LuaState::begin(const RuleBudgets& budgets) {
   refused_bytes_ = 0;
   spent_ = Spent::kNothing;
   place_.clear();
+  protected_depth_ = 0;
   if (large_blocks_ <= base_large_blocks_) largest_block_bytes_ = 0;
   setInterval(intervalFor(largest_block_bytes_));
+  if (!is_slice_open_) {
+    is_slice_open_ = true;
+    slice_started_ = started_;
+  }
   is_metered_ = true;
 }
 
 LuaState::Usage LuaState::end() {
   is_metered_ = false;
-  return {instructions_, highest_bytes_ - begin_bytes_, clock_.now() - started_};
+  const Usage usage{instructions_, highest_bytes_ - begin_bytes_,
+                    (is_paused_ ? paused_at_ : clock_.now()) - started_};
+  if (is_paused_ || is_broken_) newThread();
+  is_paused_ = is_broken_ = false;
+  return usage;
+}
+
+// Of a call that goes on, the time of its pause is taken off the account.
+void LuaState::openSlice(Duration slice) {
+  slice_ = slice;
+  is_pause_due_ = is_hastened_ = false;
+  is_slice_open_ = is_paused_;
+  if (!is_paused_) return;
+  slice_started_ = clock_.now();
+  excuse(slice_started_ - paused_at_);
+  setInterval(intervalFor(largest_block_bytes_));
 }
 
 // The hook is left as it is between calls: what is left of an interval is charged to the next call,
@@ -150,10 +179,16 @@ void LuaState::onCount(lua_State* raw, lua_Debug* /*activation*/) {
   LuaState& state = of(raw);
   // With a shorter interval the clock is asked every time: see kLargeBlockBytes.
   if (state.interval_ < kHookInterval) state.units_to_wall_check_ = 0;
-  state.charge(static_cast<std::uint64_t>(state.interval_));
+  state.account(static_cast<std::uint64_t>(state.interval_));
+  if (state.is_pause_due_) state.pause();
 }
 
 void LuaState::charge(std::uint64_t units) {
+  account(units);
+  if (is_pause_due_) hasten();
+}
+
+void LuaState::account(std::uint64_t units) {
   if (!is_metered_) return;
   if (spent_ != Spent::kNothing) raiseSpent();
   addToAccount(units);
@@ -166,10 +201,33 @@ void LuaState::charge(std::uint64_t units) {
     return;
   }
   units_to_wall_check_ = kUnitsPerWallCheck;
-  if (clock_.now() - started_ > budgets_.wall) {
+  lookAtClock();
+}
+
+void LuaState::lookAtClock() {
+  const Instant now = clock_.now();
+  if (now - started_ > budgets_.wall) {
     spend(Spent::kWall);
     raiseSpent();
   }
+  is_pause_due_ = now - slice_started_ > slice_;
+}
+
+// In the hook, which may pause where the function that it interrupts may.
+void LuaState::pause() {
+  if (lua_isyieldable(raw_) != 0) {
+    lua_yield(raw_, 0);
+  } else if (spent_ == Spent::kNothing) {
+    setInterval(intervalFor(largest_block_bytes_));
+  }
+}
+
+// In a C function: a hundred instructions may be a hundred more of its calls. Once in a slice, for
+// a new interval costs as much as the stack is deep.
+void LuaState::hasten() {
+  if (is_hastened_ || lua_isyieldable(raw_) == 0) return;
+  is_hastened_ = true;
+  setInterval(1);
 }
 
 // No sum can overflow: past the budget all is the same.
@@ -220,14 +278,33 @@ Result<void> LuaState::call(int arguments, int results) {
   const int status = lua_pcall(raw_, arguments, results, 0);
   noteFinalRefusal(status);
   if (status == LUA_OK && spent_ == Spent::kNothing) return {};
-  Error error{Reason::kRuleBudgetExceeded, {}};
-  if (spent_ != Spent::kNothing) {
-    error.message = spentMessage();
-  } else {
-    error = Error{Reason::kRuleFailed, errorMessage(status)};
-  }
+  auto failure = failureOf(status);
   lua_settop(raw_, base);
-  return fail(std::move(error));
+  return failure;
+}
+
+Result<bool> LuaState::run(int arguments) {
+  if (!is_paused_) base_ = lua_gettop(raw_) - arguments - 1;
+  is_paused_ = false;
+  int results = 0;
+  const int status = lua_resume(raw_, nullptr, arguments, &results);
+  if (status == LUA_YIELD) {
+    is_paused_ = true;
+    paused_at_ = clock_.now();
+    return false;
+  }
+  noteFinalRefusal(status);
+  if (status == LUA_OK && spent_ == Spent::kNothing) {
+    if (lua_gettop(raw_) != base_ + 1) lua_settop(raw_, base_ + 1);
+    return true;
+  }
+  is_broken_ = true;
+  return failureOf(status);
+}
+
+tl::unexpected<Error> LuaState::failureOf(int status) const {
+  if (spent_ != Spent::kNothing) return fail(Reason::kRuleBudgetExceeded, spentMessage());
+  return fail(Reason::kRuleFailed, errorMessage(status));
 }
 
 std::string LuaState::spentMessage() const {

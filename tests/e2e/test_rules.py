@@ -139,3 +139,44 @@ class HostileRules(Case):
             self.assertEqual(refused.returncode, 1, text)
             self.assertIn("honest.lua:", refused.stderr)
             self.assertEqual(proxy.client().ask(target="/").status, 200)
+
+
+# Some hundred slices on a fast machine; what it answers on a slow one does not matter.
+LENGTHY = """
+local function check(request)
+  if request.path == '/quick' then return deny('quick') end
+  for _ = 1, 40000000 do end
+end
+return { id = 'lengthy', check = check }
+"""
+
+
+class LengthyRules(Case):
+    def start(self):
+        self.agent = self.upstream()
+        rules = {"directory": "rules", "budgets": {"instructions": 100_000_000, "wall": "1s"}}
+        return self.edgehold(plain_config(self.agent, [{"lua_rules": rules}], workers=1),
+                             files={"rules/lengthy.lua": LENGTHY})
+
+    def test_who_comes_while_one_runs_is_answered_before_it(self):
+        proxy = self.start()
+        slow, quick = proxy.client(), proxy.client()
+        self.assertProblem(quick.ask(target="/quick"), 403, "rule_denied")
+        slow.request(target="/slow")
+        for _ in range(5):
+            self.assertProblem(quick.ask(target="/quick"), 403, "rule_denied")
+        self.assertIn(slow.response().status, (200, 500))
+        paths = [record["what"]["path"] for record in proxy.audit(7)]
+        self.assertEqual(paths, ["/quick"] * 6 + ["/slow"])
+
+    def test_one_whose_client_left_and_one_at_the_end_harm_nobody(self):
+        proxy = self.start()
+        left = proxy.client()
+        left.request(target="/left")
+        self.assertProblem(proxy.client().ask(target="/quick"), 403, "rule_denied")
+        left.close()
+        waiting = [proxy.client() for _ in range(3)]
+        for client in waiting:
+            client.request(target="/slow")
+        self.assertProblem(proxy.client().ask(target="/quick"), 403, "rule_denied")
+        proxy.stop()

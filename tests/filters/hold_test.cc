@@ -28,6 +28,12 @@ class HoldTest : public ::testing::Test {
     f.add("lua_rules", "{directory: rules}");
     ASSERT_TRUE(f.mistakes.empty()) << f.mistakes.front();
   }
+  // Rules that take long answer in a later turn.
+  std::unique_ptr<Passage> waitFor(const RequestText& text) {
+    auto passage = f.send(text);
+    f.loop.settle();
+    return passage;
+  }
   ExchangeFixture f;
 };
 
@@ -182,19 +188,85 @@ TEST_F(HoldTest, NamesARuleThatFailsInShadowMode) {
 
 TEST_F(HoldTest, DeniesWhenARuleSpendsItsBudget) {
   rules("while true do end");
-  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
+  EXPECT_EQ(waitFor({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
 }
 
 TEST_F(HoldTest, QuarantinesARuleAfterTheConfiguredNumberOfSpentBudgets) {
   f.files.files["rules/r.lua"] =
       "return {id = \"r\", check = function(request) while true do end end}";
   f.add("lua_rules", "{directory: rules, quarantine: {after: 2, for: 1h}}");
-  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
-  EXPECT_EQ(f.send({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
-  const auto passage = f.send({.body = "{}"});
+  EXPECT_EQ(waitFor({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
+  EXPECT_EQ(waitFor({.body = "{}"})->reason(), Reason::kRuleBudgetExceeded);
+  const auto passage = waitFor({.body = "{}"});
   EXPECT_EQ(passage->reason(), Reason::kRuleQuarantined);
   EXPECT_EQ(passage->exchange.decision.kind, Decision::Kind::kError);
   EXPECT_EQ(passage->rule(), "r");
+}
+
+// As long as any machine takes more than a slice for it.
+constexpr const char* kLongRule =
+    "return {id = \"r\", check = function(request) local n = 0 "
+    "if request.path == '/long' then for i = 1, 2000000 do n = n + i end end "
+    "if not state.once('k' .. request.path, '1h') then return deny('often') end "
+    "return hold('for ' .. request.path) end}";
+constexpr std::string_view kLongBudgets =
+    "{directory: rules, budgets: {instructions: 100000000, wall: 1s}}";
+
+TEST_F(HoldTest, ARuleThatTakesLongLeavesTheTurnToOthers) {
+  f.files.files["rules/r.lua"] = kLongRule;
+  f.add("lua_rules", kLongBudgets);
+  const auto slow = f.send({.target = "/long", .body = "{}"});
+  EXPECT_FALSE(slow->is_over);
+  const auto quick = f.send({.target = "/quick", .body = "{}"});
+  ASSERT_TRUE(quick->exchange.hold_wish);
+  EXPECT_EQ(quick->exchange.hold_wish->reason, "for /quick");
+  EXPECT_FALSE(slow->is_over);
+  f.loop.settle();
+  EXPECT_TRUE(slow->is_over);
+  ASSERT_TRUE(slow->exchange.hold_wish);
+  EXPECT_EQ(slow->exchange.hold_wish->reason, "for /long");
+  const auto again = waitFor({.target = "/long", .body = "{}"});
+  EXPECT_EQ(again->reason(), Reason::kRuleDenied);
+  EXPECT_EQ(again->rule(), "r");
+}
+
+TEST_F(HoldTest, NobodyWaitsForARuleThatNobodyWaitsFor) {
+  f.files.files["rules/r.lua"] = kLongRule;
+  f.add("lua_rules", kLongBudgets);
+  auto left = f.send({.target = "/long", .body = "{}"});
+  EXPECT_FALSE(left->is_over);
+  left.reset();
+  f.loop.settle();
+  std::size_t paused = 1;
+  f.rules.forEach([&](const RuleSet&, const RuleEngine& engine) { paused = engine.paused(); });
+  EXPECT_EQ(paused, 0u);
+  const auto next = waitFor({.target = "/long", .body = "{}"});
+  EXPECT_TRUE(next->exchange.hold_wish) << "what it had not come to, it has not counted";
+}
+
+TEST_F(HoldTest, AShadowOfARuleThatTakesLongChangesNothing) {
+  f.files.files["rules/r.lua"] = kLongRule;
+  f.add("lua_rules", kLongBudgets, FilterMode::kShadow);
+  const auto passage = waitFor({.target = "/long", .body = "{}"});
+  EXPECT_TRUE(passage->isAllowed());
+  EXPECT_FALSE(passage->exchange.hold_wish);
+  EXPECT_EQ(passage->shadowReason(), Reason::kHeld);
+}
+
+TEST_F(HoldTest, AMessageWaitsForARuleThatTakesLong) {
+  f.files.files["rules/r.lua"] =
+      "return {id = \"r\", on_message = function(message) local n = 0 "
+      "for i = 1, 2000000 do n = n + i end if message.text == 'bad' then return deny('no') end "
+      "end}";
+  f.add("lua_rules", kLongBudgets);
+  const auto good = f.passage({.body = "good"});
+  const auto bad = f.passage({.body = "bad"});
+  good->runMessage();
+  bad->runMessage();
+  EXPECT_FALSE(good->is_over || bad->is_over);
+  f.loop.settle();
+  EXPECT_TRUE(good->isAllowed());
+  EXPECT_EQ(bad->reason(), Reason::kRuleDenied);
 }
 
 TEST_F(HoldTest, RulesCountInTheSharedCounters) {

@@ -48,6 +48,17 @@ TEST_P(HostileRule, IsEndedByItsBudgetAndLeavesTheEngineUsable) {
   }
 }
 
+TEST_P(HostileRule, IsEndedByItsBudgetInSlicesToo) {
+  RuleFixture fixture(
+      {std::string("if request.method == 'GET' then return deny('alive') end ") + GetParam().body},
+      kBudgets);
+  const auto before = std::chrono::steady_clock::now();
+  EXPECT_THAT(fixture.sayInSlices(), StartsWith("rule_budget_exceeded: rule `r1`: "));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, kPatience);
+  fixture.newExchange().request.method_token = "GET";
+  EXPECT_EQ(fixture.again(), "deny: alive");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Budgets, HostileRule,
     testing::Values(

@@ -62,6 +62,12 @@ class RuleFixture {
   // "allow", "deny: reason", "hold: reason" or "reason_code: message".
   std::string say(std::string_view json = "{}") { return describe(run(json)); }
   std::string again() { return describe(run()); }
+  std::string sayInSlices(std::string_view json = "{}") {
+    RuleRun run = engine_->start(newExchange(json), pool_);
+    std::optional<Result<RuleVerdict>> verdict;
+    while (!verdict) verdict = run.goOn(RuleRun::Pace::kInSlices);
+    return describe(*verdict);
+  }
 
   RuleEngine& engine() { return *engine_; }
   JsonPool& pool() { return pool_; }
