@@ -3,8 +3,8 @@
 """Turns the raw cases of the end-to-end tests and the vectors of chat platforms into seeds, so that
 a case is written once.
 
-  seeds.py FOLDER      writes FOLDER/<target>/<number> for the HTTP and channel targets
-"""
+Writes FOLDER/<target>/<number> for the HTTP and channel targets."""
+import argparse
 import base64
 import json
 import sys
@@ -101,7 +101,10 @@ def seeds():
 
 
 def main():
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     kept = {(target, octets) for target, octets in seeds() if len(octets) <= SEED_BYTES_MAX}
     for number, (target, octets) in enumerate(sorted(kept)):
         path = folder / target / ("case%04d" % number)

@@ -3,7 +3,6 @@
 // Thread: any (immutable).
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,13 +24,6 @@ struct RuleQuarantine {
   std::uint32_t after = limits::kRuleQuarantineAfterDefault;  // calls in a row, over all workers
   Duration cooling = limits::kRuleQuarantineDefault;          // then one call tries it
 };
-
-// A rule that takes longer lets the worker's other connections be served and goes on in a later
-// turn of its loop. Those under way at once share one slice in each turn.
-inline constexpr Duration kRuleSlice = std::chrono::microseconds(500);
-// Requests of one worker whose rules of one set have paused. Each has a Lua state with a memory
-// budget of its own; past it a rule runs to its end, as all do where nothing can wait.
-inline constexpr std::size_t kRulesPausedMax = 8;
 
 // What running the files of a rule set for the first time may use up.
 inline constexpr RuleBudgets kRuleLoadBudgets{.instructions = 1'000'000,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "proxy/base/limits.h"
 #include "proxy/base/log.h"
 
 namespace edgehold {
@@ -126,8 +127,9 @@ void RuleEngine::account(std::size_t index, const LuaState::Usage& usage,
 
 // What one turn may spend on rules that have paused is one slice, shared by all of them.
 Duration RuleEngine::sliceFor(bool has_paused) const {
-  if (!has_paused && paused_ == kRulesPausedMax) return Duration::max();
-  return kRuleSlice / static_cast<Duration::rep>(has_paused ? paused_ : paused_ + 1);
+  if (!has_paused && paused_ == limits::kRulesPausedMax) return Duration::max();
+  return Duration(limits::kRuleSlice) /
+         static_cast<Duration::rep>(has_paused ? paused_ : paused_ + 1);
 }
 
 // A rule pays for what it makes, not for what other calls left behind. What is kept from call to

@@ -234,7 +234,13 @@ inline constexpr std::size_t kRuleTextPart = 4;
 inline constexpr std::uint64_t kRuleInstructionsMax = 100'000'000;
 inline constexpr std::size_t kRuleMemoryBytesMin = 64 * 1024;
 inline constexpr std::size_t kRuleMemoryBytesMax = 256 * 1024 * 1024;
-inline constexpr auto kRuleWallMax = 1s;  // a worker serves nobody meanwhile
+inline constexpr auto kRuleWallMax = 1s;
+// A rule that takes longer lets the worker's other connections be served and goes on in a later
+// turn of its loop. Those under way at once share one slice in each turn.
+inline constexpr auto kRuleSlice = 500us;
+// Requests of one worker whose rules of one set have paused. Each has a Lua state with a memory
+// budget of its own; past it a rule runs to its end, as all do where nothing can wait.
+inline constexpr std::size_t kRulesPausedMax = 8;
 // Calls in a row, over all workers, after which a rule that spends its budget is not run any more.
 inline constexpr std::uint32_t kRuleQuarantineAfterDefault = 5;
 inline constexpr std::uint32_t kRuleQuarantineAfterMax = 10'000;

@@ -269,14 +269,14 @@ TEST(RuleSlice, IsTheLastOfARunThatIsGivenUp) {
 TEST(RuleSlice, IsTheWholeRuleForOneMoreThanMayPause) {
   Slices s({"work(request.path == '/next' and 10 or 10000)"});
   std::vector<std::unique_ptr<Slices::Ask>> asks;
-  for (std::size_t i = 0; i < kRulesPausedMax; ++i) {
+  for (std::size_t i = 0; i < limits::kRulesPausedMax; ++i) {
     asks.push_back(std::make_unique<Slices::Ask>("/"));
     EXPECT_EQ(s.step(*asks.back()), std::nullopt);
   }
   Slices::Ask past("/");
   EXPECT_EQ(s.step(past), "allow") << "to its end";
   for (const auto& ask : asks) EXPECT_EQ(s.finish(*ask), "allow");
-  EXPECT_EQ(s.engine->idlePrograms(), kRulesPausedMax + 1);
+  EXPECT_EQ(s.engine->idlePrograms(), limits::kRulesPausedMax + 1);
   EXPECT_EQ(s.engine->paused(), 0u);
   Slices::Ask again("/");
   EXPECT_EQ(s.step(again), std::nullopt);
