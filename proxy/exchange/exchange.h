@@ -43,7 +43,7 @@ struct ClientFacts {
   bool is_trusted_peer = false;  // the peer may set X-Forwarded-*, X-Request-Id, traceparent
   bool is_secure = false;        // TLS
   std::string_view server_name;  // SNI; lives with the connection
-  std::string_view principal;    // by its certificate, verified; lives with the connection
+  std::string_view principal;    // by its certificate, verified; lives with the exchange
   std::size_t listener = 0;      // that it came by, in the policy
   bool is_surplus = false;       // its connection is over a cap: it is only told so
 };

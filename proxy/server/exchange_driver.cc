@@ -62,7 +62,8 @@ void ExchangeDriver::prepare(Client& client, RequestHead&& head, const ClientFac
   is_client_named_ = named.has_value();
   exchange.client.address = named.value_or(facts.peer.ip);
   exchange.request_id = requestIdFrom(exchange);
-  exchange.facts.principal = facts.principal;  // until a filter knows better
+  // Until a filter knows better. Not the connection's: it may be gone when the upstream is told.
+  exchange.client.principal = exchange.facts.principal = exchange.arena.copy(facts.principal);
   if (exchange.request_id.empty()) exchange.request_id = station_.newRequestId(exchange.arena);
   is_request_whole_ = !exchange.request.body.hasBody();
   step_ = Step::kHead;

@@ -38,12 +38,8 @@ void ExchangeDriver::loseClient(Client& nobody, Reason reason) {
   DCHECK(outlivesClient());
   client_ = &nobody;
   left_for_ = reason;
-  // What lived with the connection.
-  Exchange& exchange = *exchange_;
-  for (std::string_view* const text :
-       {&exchange.client.server_name, &exchange.client.principal, &exchange.facts.principal}) {
-    *text = exchange.arena.copy(*text);
-  }
+  ClientFacts& client = exchange_->client;
+  client.server_name = exchange_->arena.copy(client.server_name);  // it lived with the connection
   onClientDrained();
 }
 
