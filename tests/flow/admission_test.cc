@@ -7,6 +7,7 @@
 #include "filters/sessions/session_token.h"
 #include "proxy/http/websocket_writer.h"
 #include "tests/flow/flow_fixture.h"
+#include "tests/flow/websocket_opening.h"
 #include "tests/support/heard_frames.h"
 #include "tests/support/jws_signer.h"
 
@@ -41,9 +42,6 @@ routes:
      filters: [session_auth: {mode: shadow, app_id: wx1, keys: "${env:KEY}"}]}
   - {name: open, match: {path: /open}, upstream: agent, websocket: {inspect: true, idle_timeout: 200h}}
 )";
-constexpr std::string_view kSwitch =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 class AdmissionTest : public FlowTest {
  protected:

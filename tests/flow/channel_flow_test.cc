@@ -35,14 +35,25 @@ routes:
       - channel: {dialect: qq, secrets: "${env:QQ}")" +
         more + "}\n      - dedupe\n");
   }
-  // An event as the platform sends it, signed now.
-  std::string event(const std::string& body = R"({"op":0,"id":"e1","t":"C2C_MESSAGE_CREATE"})") {
+  // What the platform sends, signed now: its body, and the head without the length of that.
+  struct Signed {
+    std::string head, body;
+    std::string whole() const {
+      return head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    }
+  };
+  Signed signedBy(std::string_view platform, const std::string& body) {
     const auto policy = station_->snapshot();
-    const SampleWish wish{"qq", body, "/bot", loop_.clock().wallNow(), random_};
+    const SampleWish wish{platform, body, "/bot", loop_.clock().wallNow(), random_};
     const auto sample = policy->routes().front()->chain().entries().front().filter->sample(wish);
-    std::string text = "POST /bot HTTP/1.1\r\nHost: edge\r\n";
-    for (const auto& [name, value] : (*sample)->headers) text += name + ": " + value + "\r\n";
-    return text + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string& query = (*sample)->query;
+    Signed text{"POST /bot" + (query.empty() ? "" : "?" + query) + " HTTP/1.1\r\nHost: edge\r\n",
+                (*sample)->body};
+    for (const auto& [name, value] : (*sample)->headers) text.head += name + ": " + value + "\r\n";
+    return text;
+  }
+  std::string event(const std::string& body = R"({"op":0,"id":"e1","t":"C2C_MESSAGE_CREATE"})") {
+    return signedBy("qq", body).whole();
   }
 };
 
@@ -79,21 +90,15 @@ routes:
   const std::string body =
       "payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221%22%7D";
   const std::string content = R"({"type":"block_actions","trigger_id":"1"})";
-  const SampleWish wish{"slack", body, "/bot", loop_.clock().wallNow(), random_};
-  const auto policy = station_->snapshot();
-  const auto sample = policy->routes().front()->chain().entries().front().filter->sample(wish);
-  std::string head = "POST /bot HTTP/1.1\r\nHost: edge\r\n";
-  for (const auto& [name, value] : (*sample)->headers) head += name + ": " + value + "\r\n";
-  for (const char* more : {"Digest: sha-256=AAAA\r\n", "Content-Digest: sha-256=:AAAA:\r\n"}) {
-    head += more;
-  }
-  const std::string length = "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-  const std::string chunks = "Transfer-Encoding: chunked\r\n\r\n4b\r\n" + body + "\r\n0\r\n\r\n";
+  Signed said = signedBy("slack", body);
+  said.head += "Digest: sha-256=AAAA\r\nContent-Digest: sha-256=:AAAA:\r\n";
+  const std::string chunked =
+      said.head + "Transfer-Encoding: chunked\r\n\r\n4b\r\n" + body + "\r\n0\r\n\r\n";
   ASSERT_EQ(body.size(), 0x4bu);
-  for (const std::string& framed : {length, chunks}) {
+  for (const std::string& request : {said.whole(), chunked}) {
     const auto client = connect();
     const std::size_t before = dialer_.peers.size();
-    send(*client, head + framed);
+    send(*client, request);
     ASSERT_EQ(dialer_.peers.size(), before + 1) << client->received;
     const std::string& heard = upstream().received;
     EXPECT_THAT(heard, EndsWith("\r\n\r\n" + content));
@@ -420,13 +425,7 @@ routes:
 )");
   }
   std::string said(const std::string& text = R"({"EventType":"user_add_org","eventId":"1"})") {
-    const auto policy = station_->snapshot();
-    const SampleWish wish{"dingtalk_event", text, "/bot", loop_.clock().wallNow(), random_};
-    const auto sample = policy->routes().front()->chain().entries().front().filter->sample(wish);
-    const std::string& body = (*sample)->body;
-    return "POST /bot?" + (*sample)->query +
-           " HTTP/1.1\r\nHost: edge\r\nContent-Length: " + std::to_string(body.size()) +
-           "\r\n\r\n" + body;
+    return signedBy("dingtalk_event", text).whole();
   }
   // What the client was told, decrypted as the platform does; empty when it was told otherwise.
   std::string told(const FakePeer& client) {

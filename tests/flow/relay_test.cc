@@ -7,6 +7,7 @@
 
 #include "proxy/http/websocket_writer.h"
 #include "tests/flow/flow_fixture.h"
+#include "tests/flow/websocket_opening.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/heard_frames.h"
 
@@ -50,9 +51,6 @@ constexpr std::string_view kUpgrade =
     " HTTP/1.1\r\nHost: edge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
-constexpr std::string_view kSwitch =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 constexpr WebSocketMaskKey kKey = {'k', 'e', 'y', '!'};
 
 using Opcode = WebSocketOpcode;

@@ -5,6 +5,7 @@
 
 #include "proxy/http/websocket_writer.h"
 #include "tests/flow/flow_fixture.h"
+#include "tests/flow/websocket_opening.h"
 #include "tests/support/heard_frames.h"
 
 namespace edgehold {
@@ -29,9 +30,6 @@ routes:
 constexpr std::string_view kUpgrade =
     "GET / HTTP/1.1\r\nHost: edge\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-constexpr std::string_view kSwitch =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 class SlowMessageTest : public FlowTest {
  protected:
