@@ -14,7 +14,8 @@ namespace edgehold {
 
 enum class CounterKind : std::uint8_t { kNone = 0, kRate = 1, kClaim = 2, kSlot = 3 };
 
-struct CounterEntry {
+// Aligned, so that none lies on two lines of the cache.
+struct alignas(32) CounterEntry {
   std::uint64_t tag = 0;     // 62 bits of the key and the kind; 0 for a place never used
   std::uint64_t high = 0;    // the other 64
   std::uint64_t value = 0;   // a claim's token (0: committed), a slot's count; rates need none
