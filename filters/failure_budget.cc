@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/base/loop.h"
+#include "proxy/base/subscriber.h"
 
 namespace edgehold {
 
@@ -24,9 +25,7 @@ FailureBudget FailureBudget::read(ConfigReader& config, std::string use, std::st
 }
 
 CounterKey FailureBudget::keyOf(const Exchange& exchange, const Services& services) const {
-  std::string address;  // 45 bytes at most
-  exchange.client.address.appendTo(address);
-  return services.counters.key({use_, name_, address});
+  return services.counters.key({use_, name_, Subscriber(exchange.client.address).bytes()});
 }
 
 std::optional<Verdict> FailureBudget::refuseGuesser(const Exchange& exchange,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often an address may fail to prove who it is. What fails is charged to the client's address,
-// and who has failed too often is not listened to for a while: verifying costs more than asking.
+// How often an address may fail to prove who it is. What fails is charged to the client's address
+// (of IPv6 to its /64), and who has failed too often is not listened to for a while: verifying
+// costs more than asking.
 // Thread: any (immutable; the memory is Counters').
 #pragma once
 

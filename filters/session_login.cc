@@ -19,6 +19,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/loop.h"
 #include "proxy/base/strings.h"
+#include "proxy/base/subscriber.h"
 
 namespace edgehold {
 namespace {
@@ -76,10 +77,8 @@ class SessionLogin final : public Filter {
 };
 
 Verdict SessionLogin::admit(Exchange& exchange, Services& services) const {
-  std::string address;  // 45 bytes at most
-  exchange.client.address.appendTo(address);
-  const CounterKey key =
-      services.counters.key({"session.logins", parts_.terms.seal.app(), address});
+  const CounterKey key = services.counters.key(
+      {"session.logins", parts_.terms.seal.app(), Subscriber(exchange.client.address).bytes()});
   const RateResult rate =
       services.counters.takeTokens(key, parts_.logins, 1, services.loop.clock().now());
   if (rate.is_allowed) return Verdict::proceed();

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "filters/grammar.h"
+#include "proxy/base/subscriber.h"
 
 namespace edgehold {
 namespace {
@@ -30,11 +31,11 @@ constexpr std::array<std::pair<std::string_view, Kind>, 9> kNamed = {{
 constexpr std::string_view kHeaderPrefix = "header:";
 constexpr std::string_view kJsonPrefix = "json:";
 
-std::string_view addressBytes(IpAddress address, Arena& arena) {
-  const std::array<std::uint64_t, 2> words = {address.high(), address.isV4() ? address.low() : 0};
-  char* const bytes = arena.allocate(sizeof(words));
-  std::memcpy(bytes, words.data(), sizeof(words));
-  return {bytes, sizeof(words)};
+std::string_view subscriberBytes(Exchange& exchange) {
+  const Subscriber subscriber(exchange.client.address);
+  char* const bytes = exchange.arena.allocate(sizeof(subscriber));
+  std::memcpy(bytes, &subscriber, sizeof(subscriber));
+  return {bytes, sizeof(subscriber)};
 }
 
 std::optional<std::string_view> unlessEmpty(std::string_view text) {
@@ -81,10 +82,10 @@ Result<ValueSource> ValueSource::parse(std::string_view text) {
 Found ValueSource::find(Exchange& exchange, Services& services) const {
   switch (kind_) {
     case Kind::kAddress:
-      return addressBytes(exchange.client.address, exchange.arena);
+      return subscriberBytes(exchange);
     case Kind::kPrincipalOrAddress:
       if (!exchange.facts.principal.empty()) return exchange.facts.principal;
-      return addressBytes(exchange.client.address, exchange.arena);
+      return subscriberBytes(exchange);
     case Kind::kHeader:
       return findHeader(exchange);
     case Kind::kJson:

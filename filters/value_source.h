@@ -26,7 +26,7 @@ std::optional<std::string_view> textOf(JsonValue value, Arena& arena);
 class ValueSource {
  public:
   enum class Kind : std::uint8_t {
-    kAddress,  // sixteen bytes; of an IPv6 address the /64, which is what one subscriber has
+    kAddress,  // the bytes of a Subscriber
     kPrincipalOrAddress,
     kPrincipal,
     kChannel,

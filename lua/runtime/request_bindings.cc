@@ -11,6 +11,7 @@
 #include "lua/runtime/sandbox.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/strings.h"
+#include "proxy/base/subscriber.h"
 #include "proxy/exchange/route.h"
 
 namespace edgehold {
@@ -119,6 +120,8 @@ int clientIndex(lua_State* raw) {
     pushText(raw, client.address.toString());
   } else if (key == "peer_ip") {
     pushText(raw, client.peer.ip.toString());
+  } else if (key == "network") {
+    pushText(raw, Subscriber(client.address).network().toString());
   } else if (key == "trusted") {
     lua_pushboolean(raw, client.is_trusted_peer ? 1 : 0);
   } else if (key == "tls") {

@@ -58,6 +58,7 @@ function headers:get(name) end
 
 ---@class Client
 ---@field ip string the client, behind trusted proxies too
+---@field network string the same, for counting: of an IPv6 address the first one of its /64, which is one client's
 ---@field peer_ip string the other end of the socket
 ---@field tls boolean
 ---@field trusted boolean the peer is a trusted proxy

@@ -7,18 +7,9 @@
 #include <utility>
 
 #include "proxy/base/limits.h"
+#include "proxy/base/subscriber.h"
 
 namespace edgehold {
-namespace {
-
-// A subscriber has a /64 of IPv6 addresses at the least, and may use each of them.
-constexpr unsigned kNetworkBitsV6 = 64;
-
-IpAddress networkOf(const IpAddress& address) {
-  return address.isV4() ? address : Cidr::around(address, kNetworkBitsV6).first();
-}
-
-}  // namespace
 
 ConnectionGate::Pass::Pass(Pass&& other) noexcept
     : gate_(std::exchange(other.gate_, nullptr)),
@@ -61,7 +52,7 @@ void ConnectionGate::bound(const Bounds& bounds) {
 
 ConnectionGate::Pass ConnectionGate::enter(const Arrival& arrival) {
   const std::lock_guard lock(mutex_);
-  const IpAddress network = networkOf(arrival.peer);
+  const IpAddress network = Subscriber(arrival.peer).network();
   if (arrival.shakes_hands && handshakes_ >= bounds_.handshakes) {
     return refuse(Cap::kHandshakes, /*may_be_told=*/false);
   }
@@ -86,7 +77,7 @@ ConnectionGate::Pass ConnectionGate::enter(const Arrival& arrival) {
 ConnectionGate::Pass ConnectionGate::attribute(Pass pass, const IpAddress& client) {
   if (pass.admission_ != Admission::kWelcome) return pass;
   const std::lock_guard lock(mutex_);
-  const auto cap = seatAt(networkOf(client), *pass.seat_);
+  const auto cap = seatAt(Subscriber(client).network(), *pass.seat_);
   if (!cap) return pass;
   --open_;
   if (pass.seat_->is_shaking) --handshakes_;

@@ -241,6 +241,19 @@ TEST_F(SessionTest, LoginsAreFewFromEachAddressBeforeThePlatformIsAsked) {
   EXPECT_EQ(post(R"({"code":"c"})", "192.0.2.9")->reason(), Reason::kAllowed);
 }
 
+TEST_F(SessionTest, LoginsAreCountedByIpv6NetworkAndIpv4Address) {
+  configure(", logins_per_minute: 1");
+  const auto from = [this](const char* address, const char* code) {
+    return post(std::string(R"({"code":")") + code + "\"}", address)->reason();
+  };
+  EXPECT_EQ(from("2001:db8:0:1::1", "a"), Reason::kAllowed);
+  EXPECT_EQ(from("2001:db8:0:1:ffff::2", "b"), Reason::kRateLimited);
+  EXPECT_EQ(from("2001:db8:0:2::1", "c"), Reason::kAllowed);
+  EXPECT_EQ(from("192.0.2.1", "d"), Reason::kAllowed);
+  EXPECT_EQ(from("192.0.2.2", "e"), Reason::kAllowed);
+  EXPECT_EQ(from("::ffff:192.0.2.1", "f"), Reason::kRateLimited);
+}
+
 TEST_F(SessionTest, WhoGuessesCodesIsNotListenedTo) {
   configure(", failures_per_minute: 2");
   platformSays(R"({"errcode":40029})");

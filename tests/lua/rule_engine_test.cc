@@ -177,6 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
         Reading{"request.headers['x-one']", "1"}, Reading{"request.headers['X-ONE']", "1"},
         Reading{"request.headers:get('x-one')", "1"}, Reading{"request.headers['accept']", "a, b"},
         Reading{"request.headers['x-two']", "nil"}, Reading{"request.client.ip", "203.0.113.9"},
+        Reading{"request.client.network", "203.0.113.9"},
         Reading{"request.client.peer_ip", "10.0.0.1"}, Reading{"request.client.tls", "true"},
         Reading{"request.client.trusted", "false"}, Reading{"request.facts.event_type", "message"},
         Reading{"request.facts.sender", "nil"},
@@ -240,6 +241,12 @@ TEST(RequestReading, RefusesNamesThatDoNotExist) {
                 StartsWith("rule_failed: rule `r1`: rules/r1.lua:1: "))
         << expression;
   }
+}
+
+TEST(RequestReading, GivesTheNetworkThatAnIpv6ClientHas) {
+  RuleFixture fixture({"return deny(request.client.ip .. ' ' .. request.client.network)"});
+  fixture.newExchange().client.address = *IpAddress::parse("2001:db8:1:2:3:4:5:6");
+  EXPECT_EQ(fixture.again(), "deny: 2001:db8:1:2:3:4:5:6 2001:db8:1:2::");
 }
 
 TEST(RequestReading, RefusesARepeatedQueryParameter) {
