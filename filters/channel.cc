@@ -15,6 +15,7 @@
 #include "filters/channels/single_use.h"
 #include "filters/failure_budget.h"
 #include "filters/filters.h"
+#include "filters/inquiry.h"
 #include "filters/value_source.h"
 #include "proxy/base/loop.h"
 #include "proxy/base/strings.h"
@@ -71,8 +72,6 @@ class ChannelFilter final : public Filter {
   Outcome onRequestBody(Exchange& exchange, Services& services) const override;
 
  private:
-  class Wait;
-
   // Refusals are verdicts, never errors: what `on_error` opens must not be open to forgeries.
   // Nothing when its twin is being judged in this moment, so that it must be asked again.
   std::optional<Verdict> judge(Exchange& exchange, Services& services) const {
@@ -215,61 +214,25 @@ void ChannelFilter::accept(const Received& received, const Verified& verified,
   exchange.is_acknowledged_here = terms_.answers_itself;
 }
 
-// What the channel lacks, and then its turn; and a twin's moment. Kept by the Async that it
-// answers.
-class ChannelFilter::Wait {
- public:
-  Wait(const ChannelFilter& filter, Exchange& exchange, Services& services)
-      : filter_(filter),
-        exchange_(exchange),
-        services_(services),
-        timer_(services.loop.makeTimer([this] { judge(); })) {}
-
-  Async<Result<Verdict>> start(std::shared_ptr<Wait> self,
-                               std::optional<Async<Channel::Prepared>> preparation) {
-    auto [answer, resolver] = Async<Result<Verdict>>::make();
-    resolver_.emplace(resolver);
-    answer.keep(std::move(self));
-    if (preparation) {
-      preparation_.emplace(*std::move(preparation));
-      preparation_->then([this](Channel::Prepared /*over*/) { judge(); });
-    } else {
-      timer_->arm(kTwinInterval);
-    }
-    return std::move(answer);
-  }
-
- private:
-  static constexpr Duration kTwinInterval = 5ms;
+// A twin's moment, and what the channel lacks before it.
+Outcome ChannelFilter::onRequestBody(Exchange& exchange, Services& services) const {
+  constexpr Duration kTwinInterval = 5ms;
   // Longer than a claim lives whose holder died. Then it is refused: not the walk, whose error
   // `on_error` may open.
-  static constexpr int kTwinTurns = 300;
+  constexpr int kTwinTurns = 300;
   static_assert(kTwinTurns * kTwinInterval > SingleUse::kInFlight);
-
-  void judge() {
-    std::optional<Verdict> verdict = filter_.judge(exchange_, services_);
-    if (!verdict && --turns_left_ > 0) return timer_->arm(kTwinInterval);
-    if (!verdict) verdict = filter_.channel_->refuse({Reason::kStoreUnavailable, "a twin's fate"});
-    const Resolver<Result<Verdict>> resolver = *resolver_;  // resolving destroys this
-    resolver.resolve(*std::move(verdict));
-  }
-
-  const ChannelFilter& filter_;
-  Exchange& exchange_;
-  Services& services_;
-  const std::unique_ptr<Timer> timer_;
-  int turns_left_ = kTwinTurns;
-  std::optional<Async<Channel::Prepared>> preparation_;
-  std::optional<Resolver<Result<Verdict>>> resolver_;
-};
-
-Outcome ChannelFilter::onRequestBody(Exchange& exchange, Services& services) const {
   auto preparation = channel_->prepare(exchange, services);
   if (!preparation) {
     if (auto verdict = judge(exchange, services)) return *std::move(verdict);
   }
-  const auto wait = std::make_shared<Wait>(*this, exchange, services);
-  return wait->start(wait, std::move(preparation));
+  auto ask = [this, &exchange, &services,
+              turns_left = kTwinTurns]() mutable -> std::optional<Result<Verdict>> {
+    if (auto verdict = judge(exchange, services)) return *std::move(verdict);
+    if (--turns_left > 0) return std::nullopt;
+    return channel_->refuse({Reason::kStoreUnavailable, "a twin's fate"});
+  };
+  if (!preparation) return Inquiry::begin(services.loop, kTwinInterval, std::move(ask));
+  return Inquiry::beginAfter(*std::move(preparation), services.loop, kTwinInterval, std::move(ask));
 }
 
 std::optional<ChannelDialect> findDialect(ConfigReader& config) {

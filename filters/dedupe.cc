@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "filters/filters.h"
+#include "filters/inquiry.h"
 #include "filters/value_source.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
@@ -85,8 +86,6 @@ class Dedupe final : public Filter {
   }
 
  private:
-  class Twin;
-
   // A shadow claims too, or it could not tell duplicates; under keys of its own, so that its claims
   // block nobody.
   CounterKey keyOf(const Exchange& exchange, const Counters& counters, std::string_view id) const {
@@ -113,8 +112,7 @@ class Dedupe final : public Filter {
     return state == State::kClaimed ? Verdict::proceed() : duplicate(exchange, services);
   }
   Verdict duplicate(const Exchange& exchange, Services& services) const;
-  Async<Result<Verdict>> waitForTwin(std::string_view id, Exchange& exchange,
-                                     Services& services) const;
+  Inquiry::Answer waitForTwin(std::string_view id, Exchange& exchange, Services& services) const;
 
   const Parts parts_;
 };
@@ -180,57 +178,27 @@ Verdict Dedupe::duplicate(const Exchange& exchange, Services& services) const {
   return Verdict::respond(Reason::kDuplicate, *std::move(reply));
 }
 
-// Asks again and again for the claim of another: it is released, committed, or still in flight when
-// the wait is over. Kept by the Async that it answers.
-class Dedupe::Twin {
- public:
-  Twin(const Dedupe& dedupe, std::string_view id, Exchange& exchange, Services& services)
-      : dedupe_(dedupe),
-        id_(exchange.arena.copy(id)),
-        exchange_(exchange),
-        services_(services),
-        until_(services.loop.clock().now() + dedupe.parts_.wait),
-        timer_(services.loop.makeTimer([this] { poll(); })) {}
+// No success: nobody knows yet how the first one ends, so the sender must ask again.
+Verdict stillInFlight() {
+  Reply reply;
+  reply.status = 409;
+  reply.headers.emplace_back("Retry-After", "5");
+  return Verdict::respond(Reason::kDuplicate, std::move(reply), "its twin is still in flight");
+}
 
-  Async<Result<Verdict>> start(std::shared_ptr<Twin> self) {
-    auto [answer, resolver] = Async<Result<Verdict>>::make();
-    resolver_.emplace(resolver);
-    timer_->arm(kPollInterval);
-    answer.keep(std::move(self));
-    return std::move(answer);
-  }
-
- private:
-  void poll() {
-    const Result<State> state = dedupe_.claimAll(id_, exchange_, services_);
-    const bool is_in_flight = state && *state == State::kInFlight;
-    if (is_in_flight && services_.loop.clock().now() < until_) return timer_->arm(kPollInterval);
-    const Resolver<Result<Verdict>> resolver = *resolver_;  // resolving destroys this
-    if (!state) return resolver.resolve(fail(state.error()));
-    if (is_in_flight) return resolver.resolve(tooLong());
-    resolver.resolve(dedupe_.judge(*state, exchange_, services_));
-  }
-  // No success: nobody knows yet how the first one ends, so the sender must ask again.
-  static Verdict tooLong() {
-    Reply reply;
-    reply.status = 409;
-    reply.headers.emplace_back("Retry-After", "5");
-    return Verdict::respond(Reason::kDuplicate, std::move(reply), "its twin is still in flight");
-  }
-
-  const Dedupe& dedupe_;
-  const std::string_view id_;
-  Exchange& exchange_;
-  Services& services_;
-  const Instant until_;
-  const std::unique_ptr<Timer> timer_;
-  std::optional<Resolver<Result<Verdict>>> resolver_;
-};
-
-Async<Result<Verdict>> Dedupe::waitForTwin(std::string_view id, Exchange& exchange,
-                                           Services& services) const {
-  auto twin = std::make_shared<Twin>(*this, id, exchange, services);
-  return twin->start(twin);
+// The claim of another is released, committed, or still in flight when the wait is over.
+Inquiry::Answer Dedupe::waitForTwin(std::string_view id, Exchange& exchange,
+                                    Services& services) const {
+  const Instant until = services.loop.clock().now() + parts_.wait;
+  const auto ask = [this, id = exchange.arena.copy(id), &exchange, &services,
+                    until]() -> std::optional<Result<Verdict>> {
+    const Result<State> state = claimAll(id, exchange, services);
+    if (!state) return fail(state.error());
+    if (*state != State::kInFlight) return judge(*state, exchange, services);
+    if (services.loop.clock().now() < until) return std::nullopt;
+    return stillInFlight();
+  };
+  return Inquiry::begin(services.loop, kPollInterval, ask);
 }
 
 Duration readDuration(ConfigReader& config, std::string_view key, Duration otherwise,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "filters/filters.h"
+#include "filters/inquiry.h"
 #include "filters/value_source.h"
 #include "lua/runtime/rule_engine.h"
 #include "proxy/base/limits.h"
@@ -82,9 +83,8 @@ class LuaRules final : public Filter {
   }
 
  private:
-  class Wait;
-
   Outcome ask(Exchange& exchange, Services& services) const;
+  Inquiry::Answer goOn(RuleRun run, Exchange& exchange, Services& services) const;
   static Result<Verdict> judge(const Result<RuleVerdict>& verdict, const RuleEngine& engine,
                                Exchange& exchange);
   static Verdict judgeMessage(const RuleVerdict& verdict);
@@ -127,55 +127,30 @@ Result<Verdict> LuaRules::judge(const Result<RuleVerdict>& verdict, const RuleEn
   return exchange.message ? judgeMessage(*verdict) : judgeRequest(*verdict, exchange);
 }
 
-// Rules that take more than a slice: one slice in each turn, until they have answered. Kept by the
-// Async that it answers; gone with it, nothing of them runs on.
-class LuaRules::Wait : public std::enable_shared_from_this<Wait> {
- public:
-  Wait(std::shared_ptr<const RuleSet> rules, RuleRun run, Exchange& exchange, Services& services)
-      : rules_(std::move(rules)),
-        run_(std::move(run)),
-        exchange_(exchange),
-        services_(services),
-        memory_(exchange, services) {
-    run_.rememberIn(memory_);
-  }
-
-  Async<Result<Verdict>> start() {
-    auto [answer, resolver] = Async<Result<Verdict>>::make();
-    resolver_.emplace(resolver);
-    answer.keep(shared_from_this());
-    postNext();
-    return std::move(answer);
-  }
-
- private:
-  void postNext() {
-    services_.loop.post([weak = weak_from_this()] {
-      if (const auto self = weak.lock()) self->goOn();
-    });
-  }
-  void goOn() {
-    const auto verdict = run_.goOn(RuleRun::Pace::kInSlices);
-    if (!verdict) return postNext();
-    resolver_->resolve(judge(*verdict, services_.rules.engineFor(rules_), exchange_));
-  }
-
-  const std::shared_ptr<const RuleSet> rules_;  // and with it the engine
-  RuleRun run_;
-  Exchange& exchange_;
-  Services& services_;
-  CounterMemory memory_;
-  std::optional<Resolver<Result<Verdict>>> resolver_;
-};
+// Rules that take more than a slice: one slice in each turn, until they have answered.
+Inquiry::Answer LuaRules::goOn(RuleRun run, Exchange& exchange, Services& services) const {
+  struct Paused {
+    std::shared_ptr<const RuleSet> rules;  // and with it the engine
+    CounterMemory memory;
+    RuleRun run;
+  };
+  const auto paused =
+      std::make_shared<Paused>(Paused{rules_, CounterMemory(exchange, services), std::move(run)});
+  paused->run.rememberIn(paused->memory);
+  const auto ask = [paused, &exchange, &services]() -> std::optional<Result<Verdict>> {
+    const auto verdict = paused->run.goOn(RuleRun::Pace::kInSlices);
+    if (!verdict) return std::nullopt;
+    return judge(*verdict, services.rules.engineFor(paused->rules), exchange);
+  };
+  return Inquiry::begin(services.loop, Duration::zero(), ask);
+}
 
 Outcome LuaRules::ask(Exchange& exchange, Services& services) const {
   RuleEngine& engine = services.rules.engineFor(rules_);
   CounterMemory memory(exchange, services);
   RuleRun run = engine.start(exchange, services.json, &memory);
   const auto verdict = run.goOn(RuleRun::Pace::kInSlices);
-  if (!verdict) {
-    return std::make_shared<Wait>(rules_, std::move(run), exchange, services)->start();
-  }
+  if (!verdict) return goOn(std::move(run), exchange, services);
   Result<Verdict> judged = judge(*verdict, engine, exchange);
   if (!judged) return std::move(judged).error();
   return *std::move(judged);
