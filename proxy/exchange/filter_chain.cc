@@ -9,23 +9,10 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
+#include "proxy/exchange/decision_kind.h"
 
 namespace edgehold {
 namespace {
-
-Decision::Kind kindOf(const Verdict& verdict) {
-  switch (verdict.reason()) {
-    case Reason::kAllowed:
-    case Reason::kReleased:
-      return Decision::Kind::kAllow;
-    case Reason::kHeld:
-      return Decision::Kind::kHold;
-    case Reason::kDuplicate:
-      return Decision::Kind::kDuplicate;
-    default:
-      return Decision::Kind::kDeny;
-  }
-}
 
 Reason reasonOf(const Error& error) {
   return error.reason == Reason::kInternalError ? Reason::kFilterFailed : error.reason;
@@ -148,7 +135,7 @@ bool ChainWalk::applyVerdict(const ChainEntry& entry, Verdict verdict) {
     if (!verdict.rule().empty()) exchange_.decision.rule = verdict.rule();
     return true;
   }
-  decide(verdict, kindOf(verdict), entry.name);
+  decide(verdict, decisionKindOf(verdict.reason()), entry.name);
   end(std::move(verdict));
   return false;
 }
@@ -201,7 +188,7 @@ std::optional<Verdict> ChainWalk::chunk(std::string_view chunk) {
       shadow(entry, verdict.reason(), verdict.rule());
       continue;
     }
-    decide(verdict, kindOf(verdict), entry.name);
+    decide(verdict, decisionKindOf(verdict.reason()), entry.name);
     return verdict;
   }
   exchange_.is_shadow = false;
@@ -234,7 +221,8 @@ std::optional<Verdict> ChainWalk::applyToEvent(const ChainEntry& entry, Result<V
     shadow(entry, result->reason(), result->rule());
     return std::nullopt;
   }
-  if (result->kind() == Verdict::Kind::kAbort) decide(*result, kindOf(*result), entry.name);
+  if (result->kind() == Verdict::Kind::kAbort)
+    decide(*result, decisionKindOf(result->reason()), entry.name);
   return *std::move(result);
 }
 

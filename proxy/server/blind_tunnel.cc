@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "proxy/base/limits.h"
-#include "proxy/server/decision_kind.h"
+#include "proxy/exchange/decision_kind.h"
 
 namespace edgehold {
 

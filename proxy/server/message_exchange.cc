@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "proxy/base/strings.h"
-#include "proxy/server/decision_kind.h"
+#include "proxy/exchange/decision_kind.h"
 
 namespace edgehold {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "proxy/base/limits.h"
-#include "proxy/server/decision_kind.h"
+#include "proxy/exchange/decision_kind.h"
 #include "proxy/server/websocket_relay.h"
 
 namespace edgehold {

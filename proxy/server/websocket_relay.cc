@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "proxy/base/limits.h"
-#include "proxy/server/decision_kind.h"
+#include "proxy/exchange/decision_kind.h"
 #include "proxy/server/openclaw_words.h"
 
 namespace edgehold {

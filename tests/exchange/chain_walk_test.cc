@@ -91,6 +91,7 @@ TEST(ChainWalk, NamesTheKindOfDecisionByItsReason) {
       {Reason::kDuplicate, Decision::Kind::kDuplicate},
       {Reason::kAllowed, Decision::Kind::kAllow},  // a handshake that the edge answers itself
       {Reason::kRuleDenied, Decision::Kind::kDeny},
+      {Reason::kSecretUnavailable, Decision::Kind::kError},  // ours, not the client's
   };
   for (const auto& [reason, kind] : cases) {
     WalkFixture f;
