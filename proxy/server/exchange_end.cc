@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "proxy/base/log.h"
-#include "proxy/server/decision_kind.h"
+#include "proxy/exchange/decision_kind.h"
 #include "proxy/server/exchange_driver.h"
 #include "proxy/server/forwarding.h"
 #include "proxy/server/reply.h"
@@ -107,10 +107,12 @@ void ExchangeDriver::sendOwn(const Verdict& verdict) {
 
 void ExchangeDriver::finish() {
   Exchange& exchange = *exchange_;
-  if (left_for_ && exchange.decision.kind == Decision::Kind::kAllow) {
-    decide(Decision::Kind::kError, *left_for_);
+  if (left_for_) {
+    if (exchange.decision.kind == Decision::Kind::kAllow) {
+      decide(Decision::Kind::kError, *left_for_);
+    }
+    exchange.decision.status = 0;
   }
-  if (left_for_) exchange.decision.status = 0;
   exchange.decision.was_forwarded = upstream_.hasSent();
   exchange.decision.was_forwarded_whole = upstream_.hasSentAll();
   exchange.decision.total_time = station_.clock().now() - exchange.started;
