@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "proxy/base/file.h"
@@ -26,14 +24,9 @@ namespace {
 
 constexpr std::string_view kPrefix = "claims-";
 constexpr std::string_view kSuffix = ".journal";
-constexpr std::string_view kUnfinished = ".new";
 constexpr char kRemedy[] =
     "restore it from a copy, or move all claims-*.journal files away to start without the event "
     "ids of before";
-
-std::string failureText(const std::string& path, std::string_view what, int number) {
-  return "claim journal `" + path + "`: cannot " + std::string(what) + ": " + errorText(number);
-}
 
 std::string segmentName(std::uint64_t sequence) {
   char text[17];
@@ -49,7 +42,7 @@ Result<std::vector<std::string>> listSegments(const std::string& directory) {
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(kPrefix)) continue;
-    if (name.ends_with(kUnfinished)) {
+    if (name.ends_with(kUnfinishedClaims)) {
       ::unlink(entry.path().c_str());
     } else if (name.ends_with(kSuffix)) {
       names.push_back(name);
@@ -60,84 +53,7 @@ Result<std::vector<std::string>> listSegments(const std::string& directory) {
   return names;
 }
 
-// All of it, or an errno.
-int writeAt(int descriptor, ByteView bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t taken =
-        ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (taken < 0 && errno == EINTR) continue;
-    if (taken <= 0) return taken < 0 ? errno : ENOSPC;
-    bytes.remove_prefix(static_cast<std::size_t>(taken));
-    offset += static_cast<std::uint64_t>(taken);
-  }
-  return 0;
-}
-
-// Takes the room now, so that a full disk shows here and not when a claim must be kept. The size of
-// the file stays what was written.
-int reserve(int descriptor, std::uint64_t bytes) {
-  while (::fallocate(descriptor, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) != 0) {
-    if (errno == EINTR) continue;
-    return errno == EOPNOTSUPP || errno == ENOSYS ? 0 : errno;  // then each write finds out itself
-  }
-  return 0;
-}
-
 }  // namespace
-
-// The file that is appended to.
-class ClaimJournal::Segment {
- public:
-  Segment(const ClaimSegmentHeader& header, std::string path, int descriptor,
-          std::size_t records_max)
-      : header_(header),
-        path_(std::move(path)),
-        records_max_(records_max),
-        file_(std::make_shared<SyncedFile>(descriptor)) {}
-
-  const std::string& path() const { return path_; }
-  const std::shared_ptr<SyncedFile>& file() const { return file_; }
-  Instant newest() const { return newest_; }
-  std::uint64_t bytes() const { return kClaimHeaderBytes + records_ * kClaimRecordBytes; }
-  std::uint64_t reservedBytes() const {
-    return kClaimHeaderBytes + records_max_ * kClaimRecordBytes;
-  }
-  bool isEmpty() const { return records_ == 0; }
-  bool hasRoom(std::size_t records) const { return records <= records_max_ - records_; }
-  bool isHalfFull() const { return records_ > records_max_ / 2; }
-
-  // What a failed write left is overwritten by the next.
-  int write(std::span<const ClaimRecord> claims) {
-    scratch_.clear();
-    Instant newest = newest_;
-    for (const ClaimRecord& claim : claims) {
-      appendClaimRecord(scratch_, header_, claim);
-      newest = std::max(newest, claim.expires);
-    }
-    if (const int number = writeAt(file_->descriptor(), scratch_, bytes()); number != 0) {
-      return number;
-    }
-    records_ += claims.size();
-    newest_ = newest;
-    file_->noteWritten(scratch_.size());
-    return 0;
-  }
-  // Gives back what was reserved and is not needed, and what a failed write left.
-  void trim() {
-    if (::ftruncate(file_->descriptor(), static_cast<off_t>(bytes())) != 0) {
-      LOG(WARNING) << failureText(path_, "trim", errno);
-    }
-  }
-
- private:
-  const ClaimSegmentHeader header_;
-  const std::string path_;
-  const std::size_t records_max_;
-  const std::shared_ptr<SyncedFile> file_;  // outlives the segment while somebody syncs
-  std::size_t records_ = 0;
-  Instant newest_{};
-  std::string scratch_;
-};
 
 ClaimJournal::ClaimJournal(Options options, std::uint64_t seed_print)
     : options_(std::move(options)),
@@ -232,7 +148,7 @@ Result<void> ClaimJournal::append(std::span<const ClaimRecord> claims, const Clo
   }
   if (options_.durability == Durability::kDisk) {
     if (const int number = file->syncUpTo(written, path); number != 0) {
-      return fail(health_.noteFailure(failureText(path, "sync", number)));
+      return fail(health_.noteFailure(claimFileError(path, "sync", number)));
     }
   }
   if (prepared) {
@@ -244,7 +160,32 @@ Result<void> ClaimJournal::append(std::span<const ClaimRecord> claims, const Clo
 }
 
 void ClaimJournal::probe(const Clock& clock) {
-  if (!isHealthy()) (void)append({}, clock);
+  rescueTakenAway(clock);
+  if (isHealthy() && rescued_.empty()) return;
+  if (append(rescued_, clock)) rescued_.clear();
+}
+
+// The claims of a file that is open can be written again; those of a closed one are known only
+// while this process lives.
+void ClaimJournal::rescueTakenAway(const Clock& clock) {
+  const std::lock_guard lock(mutex_);
+  for (std::unique_ptr<OpenSegment>* segment : {&current_, &next_}) {
+    if (*segment == nullptr || !(*segment)->isTakenAway()) continue;
+    health_.noteTrouble("claim journal `" + (*segment)->path() +
+                        "` was removed or replaced while it was in use; its event ids are "
+                        "written again");
+    const std::vector<ClaimRecord> live =
+        liveIn({(*segment)->pathOfDescriptor(), (*segment)->bytes(), {}}, clock);
+    rescued_.insert(rescued_.end(), live.begin(), live.end());
+    segment->reset();
+  }
+  std::erase_if(closed_, [this](const Closed& closed) {
+    if (::access(closed.path.c_str(), F_OK) == 0 || errno != ENOENT) return false;
+    health_.noteTrouble("claim journal `" + closed.path +
+                        "` was removed; its event ids are forgotten at the next start");
+    return true;
+  });
+  countBytes();
 }
 
 Result<void> ClaimJournal::write(std::span<const ClaimRecord> claims, const Clock& clock) {
@@ -252,7 +193,7 @@ Result<void> ClaimJournal::write(std::span<const ClaimRecord> claims, const Cloc
   if (current_ != nullptr && current_->file()->isBroken()) close(std::move(current_));
   if (current_ == nullptr || !current_->hasRoom(claims.size())) TRY(rotate(claims.size(), clock));
   if (const int number = current_->write(claims); number != 0) {
-    return fail(Reason::kStoreUnavailable, failureText(current_->path(), "write", number));
+    return fail(Reason::kStoreUnavailable, claimFileError(current_->path(), "write", number));
   }
   return {};
 }
@@ -285,7 +226,7 @@ Result<void> ClaimJournal::prepareNext(std::size_t records, const Clock& clock) 
     number = next_->file()->syncUpTo(next_->file()->written(), next_->path());
   }
   if (number != 0) {
-    const std::string message = failureText(next_->path(), "write", number);
+    const std::string message = claimFileError(next_->path(), "write", number);
     ::unlink(std::exchange(next_, nullptr)->path().c_str());
     return fail(Reason::kStoreUnavailable, message);
   }
@@ -343,34 +284,20 @@ bool ClaimJournal::isCrowded(std::size_t records) const {
          bytes() + (records + next_records_) * kClaimRecordBytes > bytes_max_;
 }
 
-Result<std::unique_ptr<ClaimJournal::Segment>> ClaimJournal::makeSegment(std::size_t records) {
+Result<std::unique_ptr<OpenSegment>> ClaimJournal::makeSegment(std::size_t records) {
   if (bytes() > 2 * bytes_max_ + limits::kClaimSegmentBytesMax) {
     return fail(Reason::kStoreUnavailable,
                 "claim journal: it is full of live claims; raise `state.counter_entries`");
   }
   const ClaimSegmentHeader header{next_sequence_, seed_print_, options_.boot};
-  const std::string path = options_.directory + "/" + segmentName(header.sequence);
-  const std::string unfinished = path + std::string(kUnfinished);
-  const int descriptor =
-      ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (descriptor < 0) {
-    return fail(Reason::kStoreUnavailable, failureText(path, "make", errno));
-  }
-  auto segment = std::make_unique<Segment>(header, path, descriptor, records);
-  int number = reserve(descriptor, segment->reservedBytes());
-  if (number == 0) number = writeAt(descriptor, encodeClaimHeader(header), 0);
-  // The name says that the header is there: a shorter file of this name was damaged.
-  if (number == 0 && ::rename(unfinished.c_str(), path.c_str()) != 0) number = errno;
-  if (number != 0) {
-    ::unlink(unfinished.c_str());
-    return fail(Reason::kStoreUnavailable, failureText(path, "make", number));
-  }
-  segment->file()->noteWritten(kClaimHeaderBytes);
+  TRY_ASSIGN(
+      auto segment,
+      OpenSegment::make(header, options_.directory + "/" + segmentName(header.sequence), records));
   ++next_sequence_;
   return segment;
 }
 
-void ClaimJournal::close(std::unique_ptr<Segment> segment) {
+void ClaimJournal::close(std::unique_ptr<OpenSegment> segment) {
   if (segment == nullptr) return;
   if (segment->isEmpty()) {
     ::unlink(segment->path().c_str());

@@ -18,10 +18,10 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/result.h"
-#include "proxy/base/synced_file.h"
 #include "proxy/base/write_health.h"
 #include "proxy/state/claim_record.h"
 #include "proxy/state/counters.h"
+#include "proxy/state/open_segment.h"
 
 namespace edgehold {
 
@@ -51,7 +51,8 @@ class ClaimJournal {
   // All of them are kept when this returns without error; after one, each may be or not, and may be
   // offered again. kStoreUnavailable.
   Result<void> append(std::span<const ClaimRecord> claims, const Clock& clock);
-  // Tries, while the journal is not healthy, whether it is again. From time to time, on main.
+  // Tries, while the journal is not healthy, whether it is again, and looks whether its files are
+  // still there. From time to time, on main.
   void probe(const Clock& clock);
 
   // False after a failure, until something succeeds again: nobody may commit to a new claim.
@@ -71,7 +72,6 @@ class ClaimJournal {
     std::size_t segments = 0;
     std::vector<ClaimRecord> records;
   };
-  class Segment;
 
   ClaimJournal(Options options, std::uint64_t seed_print);
 
@@ -80,12 +80,14 @@ class ClaimJournal {
   Result<void> restoreSegment(const std::string& path, const Clock& clock, Counters& counters);
   Result<void> checkHeader(const ClaimSegmentHeader& header) const;
 
+  void rescueTakenAway(const Clock& clock);
+
   // These: REQUIRES mutex_.
   Result<void> write(std::span<const ClaimRecord> claims, const Clock& clock);
   Result<void> rotate(std::size_t records, const Clock& clock);
   Result<void> prepareNext(std::size_t records, const Clock& clock);
-  Result<std::unique_ptr<Segment>> makeSegment(std::size_t records);
-  void close(std::unique_ptr<Segment> segment);
+  Result<std::unique_ptr<OpenSegment>> makeSegment(std::size_t records);
+  void close(std::unique_ptr<OpenSegment> segment);
   void dropExpired(Instant now);
   Carried takeFromOldest(std::size_t records, const Clock& clock);
   std::vector<ClaimRecord> liveIn(const Closed& closed, const Clock& clock) const;
@@ -98,11 +100,13 @@ class ClaimJournal {
   const std::uint64_t bytes_max_;
 
   std::mutex mutex_;
-  std::unique_ptr<Segment> current_;  // guarded by mutex_; null until one can be made
-  std::unique_ptr<Segment> next_;     // guarded by mutex_; made when the current one is half full
-  std::deque<Closed> closed_;         // guarded by mutex_; oldest first
-  std::uint64_t next_sequence_ = 1;   // guarded by mutex_
-  std::size_t next_records_;          // guarded by mutex_; room of the next segment
+  std::unique_ptr<OpenSegment> current_;  // guarded by mutex_; null until one can be made
+  std::unique_ptr<OpenSegment> next_;  // guarded by mutex_; made when the current one is half full
+  std::deque<Closed> closed_;          // guarded by mutex_; oldest first
+  std::uint64_t next_sequence_ = 1;    // guarded by mutex_
+  std::size_t next_records_;           // guarded by mutex_; room of the next segment
+
+  std::vector<ClaimRecord> rescued_;  // of files that were taken away; main only
 
   WriteHealth health_{"claim journal", "routes with `dedupe` refuse until it can be written"};
   std::atomic<std::uint64_t> bytes_{0};

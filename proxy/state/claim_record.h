@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/bytes.h"
@@ -33,6 +34,8 @@ struct ClaimSegmentHeader {
 inline constexpr std::uint32_t kClaimJournalVersion = 1;
 inline constexpr std::size_t kClaimHeaderBytes = 64;
 inline constexpr std::size_t kClaimRecordBytes = 40;
+// Ends the name of a segment that has no header yet.
+inline constexpr std::string_view kUnfinishedClaims = ".new";
 
 std::string encodeClaimHeader(const ClaimSegmentHeader& header);
 void appendClaimRecord(std::string& out, const ClaimSegmentHeader& header,

@@ -37,6 +37,8 @@ class LedgerTables {
   void rollback();
   // True after an error that recover() or a new connection may be free of.
   bool isSuspect() const { return connection_->isSuspect(); }
+  // The file or its log is not where it was opened any more.
+  bool isTakenAway() const { return connection_->isTakenAway(); }
   // Moves all that was committed from the log into the database and empties the log: what a failed
   // commit or sync left in it can neither come back nor stand before later commits.
   Result<void> recover();

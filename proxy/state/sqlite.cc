@@ -3,6 +3,7 @@
 // Thread: any, one at a time (the connection is opened without SQLite's own mutexes).
 #include "proxy/state/sqlite.h"
 
+#include <cerrno>
 #include <cstdlib>
 
 #include <fcntl.h>
@@ -50,6 +51,14 @@ tl::unexpected<Error> SqliteConnection::error() const {
   if (code != SQLITE_FULL && code != SQLITE_BUSY && code != SQLITE_TOOBIG) is_suspect_ = true;
   return fail(Reason::kStoreUnavailable,
               std::string("state database: ") + sqlite3_errmsg(connection_));
+}
+
+bool SqliteConnection::isTakenAway() const {
+  int is_moved = 0;
+  sqlite3_file_control(connection_, "main", SQLITE_FCNTL_HAS_MOVED, &is_moved);
+  if (is_moved != 0) return true;
+  const char* const log = sqlite3_filename_wal(sqlite3_db_filename(connection_, "main"));
+  return ::access(log, F_OK) != 0 && errno == ENOENT;
 }
 
 Result<void> SqliteConnection::execute(const std::string& sql) {

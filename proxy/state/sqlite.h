@@ -38,6 +38,9 @@ class SqliteConnection {
   // lock or a size.
   bool isSuspect() const { return is_suspect_; }
   void setSuspect() { is_suspect_ = true; }
+  // Somebody removed the file or its log, or put another in its place: what is written would go
+  // where nobody finds it.
+  bool isTakenAway() const;
   void forgetErrors() { is_suspect_ = false; }
   sqlite3* raw() const { return connection_; }
 

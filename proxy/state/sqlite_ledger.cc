@@ -273,9 +273,26 @@ Result<void> SqliteLedger::tryTogether(std::span<const std::unique_ptr<Request>>
 }
 
 Result<void> SqliteLedger::openTables() {
+  leaveWhatWasTakenAway();
   if (tables_ != nullptr) return {};
-  TRY_ASSIGN(tables_, LedgerTables::reopen(file_));
+  auto tables = LedgerTables::reopen(file_);
+  if (!tables) {
+    return fail(Reason::kStoreUnavailable, "`" + file_.path + "` cannot be opened again (" +
+                                               tables.error().message +
+                                               "); put it back, or restore it from a copy");
+  }
+  tables_ = std::move(*tables);
   return {};
+}
+
+// All that a log without a name holds goes into the database first. A database without a name has
+// nothing to go into: until it is back, all is refused.
+void SqliteLedger::leaveWhatWasTakenAway() {
+  if (tables_ == nullptr || !tables_->isTakenAway()) return;
+  health_.noteTrouble("state database `" + file_.path +
+                      "`: it or its log was removed or replaced while it was in use");
+  (void)tables_->recover();
+  tables_.reset();
 }
 
 Result<void> SqliteLedger::undoDoubtful() {

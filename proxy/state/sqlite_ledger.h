@@ -75,6 +75,7 @@ class SqliteLedger final : public Ledger {
   Result<void> runTogether(std::span<const std::unique_ptr<Request>> batch);
   Result<void> tryTogether(std::span<const std::unique_ptr<Request>> batch);
   Result<void> openTables();
+  void leaveWhatWasTakenAway();
   Result<void> undoDoubtful();
   void noteDoubtful(std::span<const std::unique_ptr<Request>> batch);
   void probe();

@@ -449,6 +449,64 @@ TEST_F(ClaimJournalTest, ADirectoryThatCannotBeWrittenIsNoReasonNotToStart) {
   EXPECT_TRUE(life.journal->isHealthy());
 }
 
+TEST_F(ClaimJournalTest, ASegmentThatIsRemovedWhileInUseIsWrittenAgain) {
+  Life life = begin();
+  commit(life, "before");
+  ASSERT_TRUE(life.counters->flush());
+  ASSERT_TRUE(std::filesystem::remove(segments().front()));
+  commit(life, "between");
+  ASSERT_TRUE(life.counters->flush());
+  life.journal->probe(loop.clock());
+  commit(life, "after");
+  ASSERT_TRUE(life.counters->flush());
+  EXPECT_TRUE(life.journal->isHealthy());
+  EXPECT_EQ(life.journal->health().errors(), 1u);
+  Life next = begin();
+  for (const char* const id : {"before", "between", "after"}) {
+    EXPECT_EQ(claim(next, id), State::kCommitted) << id;
+  }
+}
+
+TEST_F(ClaimJournalTest, ASegmentThatIsReplacedWhileInUseIsWrittenAgain) {
+  Life life = begin();
+  const std::string path = segments().front();
+  std::filesystem::copy_file(path, path + ".old");
+  commit(life, "a");
+  ASSERT_TRUE(life.counters->flush());
+  std::filesystem::rename(path + ".old", path);
+  life.journal->probe(loop.clock());
+  Life next = begin();
+  EXPECT_EQ(claim(next, "a"), State::kCommitted);
+}
+
+TEST_F(ClaimJournalTest, WhatCannotBeWrittenAgainAtOnceIsWrittenLater) {
+  Life life = begin();
+  commit(life, "a");
+  ASSERT_TRUE(life.counters->flush());
+  const std::string elsewhere = directory.path() + ".moved";
+  std::filesystem::rename(directory.path(), elsewhere);
+  life.journal->probe(loop.clock());
+  EXPECT_FALSE(life.journal->isHealthy());
+  std::filesystem::create_directory(directory.path());
+  std::filesystem::remove_all(elsewhere);
+  life.journal->probe(loop.clock());
+  EXPECT_TRUE(life.journal->isHealthy());
+  Life next = begin();
+  EXPECT_EQ(claim(next, "a"), State::kCommitted);
+}
+
+TEST_F(ClaimJournalTest, AClosedSegmentThatIsRemovedIsToldOnce) {
+  segmentOf({"a"});
+  Life life = begin();
+  ASSERT_EQ(segments().size(), 2u);
+  ASSERT_TRUE(std::filesystem::remove(segments().front()));
+  life.journal->probe(loop.clock());
+  life.journal->probe(loop.clock());
+  EXPECT_EQ(life.journal->health().errors(), 1u);
+  EXPECT_TRUE(life.journal->isHealthy());
+  EXPECT_EQ(claim(life, "a"), State::kCommitted);  // by this life, until it ends
+}
+
 TEST_F(ClaimJournalTest, RefusesOneClaimMoreThanMayWait) {
   Life life = begin();
   const CounterKey key{1, 1};

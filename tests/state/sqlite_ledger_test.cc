@@ -309,6 +309,53 @@ TEST_F(SqliteLedgerTest, AConnectionIsNotReopenedOnAFileThatIsGone) {
   EXPECT_FALSE(std::filesystem::exists(directory.file()));
 }
 
+TEST_F(SqliteLedgerTest, ALogThatIsRemovedWhileInUseLosesNothing) {
+  {
+    const auto ledger = opened();
+    ASSERT_TRUE(loop.await(ledger->insert(loop, ledgerRecord("before"))));
+    ASSERT_TRUE(std::filesystem::remove(directory.file() + "-wal"));
+    EXPECT_TRUE(loop.await(ledger->insert(loop, ledgerRecord("after")))->isWritten());
+    EXPECT_TRUE(ledger->isHealthy());
+    EXPECT_EQ(ledger->health().errors(), 1u);
+    // As another life finds it, should this one be killed now.
+    std::filesystem::copy_file(directory.file(), directory.file() + ".copy");
+    std::filesystem::copy_file(directory.file() + "-wal", directory.file() + ".copy-wal");
+  }
+  const auto next = openAt(directory.file() + ".copy").value();
+  next->start();
+  EXPECT_TRUE(loop.await(next->get(loop, "before"))->has_value());
+  EXPECT_TRUE(loop.await(next->get(loop, "after"))->has_value());
+}
+
+TEST_F(SqliteLedgerTest, ADatabaseThatIsMovedWhileInUseRefusesUntilItIsBack) {
+  const auto ledger = opened();
+  ASSERT_TRUE(loop.await(ledger->insert(loop, ledgerRecord("before"))));
+  const std::string elsewhere = directory.file() + ".moved";
+  std::filesystem::rename(directory.file(), elsewhere);
+  const auto refused = loop.await(ledger->insert(loop, ledgerRecord("meanwhile")));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, Reason::kStoreUnavailable);
+  EXPECT_NE(refused.error().message.find(directory.file()), std::string::npos);
+  EXPECT_FALSE(ledger->isHealthy());
+  EXPECT_FALSE(std::filesystem::exists(directory.file()));
+  std::filesystem::rename(elsewhere, directory.file());
+  EXPECT_TRUE(loop.await(ledger->insert(loop, ledgerRecord("after")))->isWritten());
+  EXPECT_TRUE(loop.await(ledger->get(loop, "before"))->has_value());
+  EXPECT_FALSE(loop.await(ledger->get(loop, "meanwhile"))->has_value());
+}
+
+TEST_F(SqliteLedgerTest, ADatabaseThatIsReplacedByACopyIsTheOneFromThenOn) {
+  const auto ledger = opened();
+  ASSERT_TRUE(loop.await(ledger->insert(loop, ledgerRecord("kept"))));
+  execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  std::filesystem::copy_file(directory.file(), directory.file() + ".copy");
+  ASSERT_TRUE(loop.await(ledger->insert(loop, ledgerRecord("later"))));
+  std::filesystem::rename(directory.file() + ".copy", directory.file());
+  std::filesystem::remove(directory.file() + "-wal");
+  EXPECT_TRUE(loop.await(ledger->get(loop, "kept"))->has_value());
+  EXPECT_FALSE(loop.await(ledger->get(loop, "later"))->has_value());
+}
+
 TEST_F(SqliteLedgerTest, RefusesOneRequestMoreThanTheQueueHolds) {
   auto ledger = openAt(directory.file()).value();
   std::vector<Async<Result<std::optional<LedgerRecord>>>> waiting;
