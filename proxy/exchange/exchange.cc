@@ -5,6 +5,7 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/base/log.h"
+#include "proxy/exchange/other_reading.h"
 
 namespace edgehold {
 namespace {
@@ -22,6 +23,17 @@ std::string_view cutAtCharacter(std::string_view text, std::size_t bytes_max) {
   return text.substr(0, end);
 }
 
+// What was decrypted, and what came in a frame, is not what the fields of the request are about.
+Result<JsonDocument> parseJson(const Exchange& exchange, JsonPool& pool) {
+  if (!exchange.content.empty()) return pool.parse(exchange.content);
+  const ByteView body = exchange.body.view();
+  if (!exchange.message) {
+    const std::string_view trouble = otherReading(exchange.request.headers, body);
+    if (!trouble.empty()) return fail(Reason::kJsonInvalid, std::string(trouble));
+  }
+  return pool.parse(body);
+}
+
 }  // namespace
 
 // Not in the class: `Exchange()` would fill the arena with zeros before it makes the rest.
@@ -29,7 +41,7 @@ Exchange::Exchange() = default;
 
 const Result<JsonDocument>& Exchange::json(JsonPool& pool) {
   CHECK(is_body_complete);
-  if (!json_.has_value()) json_.emplace(pool.parse(content.empty() ? body.view() : content));
+  if (!json_.has_value()) json_.emplace(parseJson(*this, pool));
   return *json_;
 }
 

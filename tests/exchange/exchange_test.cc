@@ -42,6 +42,77 @@ TEST_F(ExchangeTest, TakesAnEmptyBodyForNoJson) {
   EXPECT_FALSE(exchange.json(pool).has_value());
 }
 
+// The bytes are JSON in each of them; the fields let an upstream read something else in them.
+TEST_F(ExchangeTest, TakesABodyForNoJsonThatTheUpstreamMayReadAsSomethingElse) {
+  const struct {
+    std::string_view name, value, body;
+  } cases[] = {
+      {"Content-Type", "application/json; charset=utf-7", R"({"a":"+ACI-"})"},
+      {"Content-Type", "application/json;charset=UTF-16LE", "{}"},
+      {"content-type", "application/json; CharSet = \"utf-7\"", "{}"},
+      {"Content-Type", "application/json; charset=utf-8; charset=utf-7", "{}"},
+      {"Content-Type", "application/json; a=\"charset=utf-7\"", "{}"},
+      {"Content-Type", "application/json; charset*=utf-8''utf-7", "{}"},
+      {"Content-Type", "application/json; charset=", "{}"},
+      {"Content-Type", "application/json; charset", "{}"},
+      {"Content-Type", "application/json; charset=utf-8x", "{}"},
+      {"Content-Type", "application/x-www-form-urlencoded", R"({"a":"&action=x&"})"},
+      {"Content-Type", "Application/X-WWW-Form-Urlencoded; charset=utf-8", R"({"a":";b=1"})"},
+      {"Content-Type", "multipart/form-data; boundary=x", "{}"},
+      {"Content-Encoding", "deflate", R"("abc")"},
+      {"content-encoding", "identity, br", "{}"},
+  };
+  for (const auto& one : cases) {
+    Exchange asked;
+    asked.request.headers.add(one.name, one.value);
+    asked.body.append(one.body);
+    asked.is_body_complete = true;
+    const auto& json = asked.json(pool);
+    ASSERT_FALSE(json.has_value()) << one.name << ": " << one.value;
+    EXPECT_EQ(json.error().reason, Reason::kJsonInvalid);
+  }
+}
+
+TEST_F(ExchangeTest, TakesABodyForJsonWhateverElseIsSaidOfIt) {
+  const struct {
+    std::string_view name, value, body;
+  } cases[] = {
+      {"Content-Type", "application/json", "{}"},
+      {"Content-Type", "application/json; charset=utf-8", "{}"},
+      {"Content-Type", "application/json;Charset=\"UTF-8\"; a=b", "{}"},
+      {"Content-Type", "application/json; charset=utf8", "{}"},
+      {"Content-Type", "text/plain", R"({"a":"&"})"},
+      {"Content-Type", "charse", "{}"},
+      {"Content-Type", "", "{}"},
+      // What curl says where nothing is said; a form of one pair, whose name is no name.
+      {"Content-Type", "application/x-www-form-urlencoded", R"({"a":"b=c"})"},
+      {"Content-Encoding", "identity", "{}"},
+      {"Content-Encoding", "", "{}"},
+      {"X-Content-Encodin", "gzip", "{}"},
+  };
+  for (const auto& one : cases) {
+    Exchange asked;
+    asked.request.headers.add(one.name, one.value);
+    asked.body.append(one.body);
+    asked.is_body_complete = true;
+    EXPECT_TRUE(asked.json(pool).has_value()) << one.name << ": " << one.value;
+  }
+}
+
+TEST_F(ExchangeTest, TakesADecryptedContentAndAMessageForWhatTheyAre) {
+  exchange.request.headers.add("Content-Type", "application/x-www-form-urlencoded; charset=gbk");
+  body(R"({"a":"&"})");
+  exchange.content = R"({"b":1})";
+  EXPECT_TRUE(exchange.json(pool).has_value());
+
+  Exchange message;
+  message.request.headers.add("Content-Type", "application/json; charset=gbk");
+  message.message.emplace();
+  message.body.append("{}");
+  message.is_body_complete = true;
+  EXPECT_TRUE(message.json(pool).has_value());
+}
+
 TEST_F(ExchangeTest, KeepsAFactThatFits) {
   std::string text(limits::kFactBytesMax, 'x');
   const std::string_view kept = exchange.keepFact(text);
