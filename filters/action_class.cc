@@ -67,7 +67,7 @@ class ActionClass final : public Filter {
     const RequestHead& request = exchange.request;
     for (const Row& row : catalogue_.rows) {
       if (row.method != kAnyMethod && row.method != request.method_token) continue;
-      if (!row.path.matches(request.target.path)) continue;
+      if (!row.path.matchesInAnyCase(request.target.path)) continue;
       if (row.when.empty()) return name(exchange, row);
       const Result<bool> holds = row.when.hold(exchange, services);
       if (!holds) {
@@ -112,7 +112,9 @@ void readRow(ConfigReader& config, std::size_t number, Catalogue& catalogue) {
   if (!row.action.empty() && !isActionName(row.action)) config.reject("action", "is no name");
   row.name = config.text("name", row.action + "#" + std::to_string(number));
   row.method = config.text("method", kAnyMethod);
-  if (row.method != kAnyMethod && !isToken(row.method)) config.reject("method", "is no method");
+  if (!isMethodName(row.method)) {  // kAnyMethod is one
+    config.reject("method", quoteForMessage(row.method) + " is no method, write `POST`");
+  }
   Result<PathPattern> path = PathPattern::parse(config.requiredText("path"));
   if (!path && config.has("path")) config.reject("path", path.error().message);
   row.when = Conditions::read(config, "when");
@@ -134,6 +136,10 @@ void readCatalogueFile(ConfigReader& config, const FilterBuild& build, Catalogue
   if (!config.has("catalogue")) return;
   if (config.has("rows")) config.reject("catalogue", "give `catalogue` or `rows`, not both");
   const std::string file = config.requiredText("catalogue");
+  // Read here first: the mistake is told where the file is named.
+  if (const auto text = build.files.read(file, limits::kConfigBytesMax); !text) {
+    return config.reject("catalogue", text.error().message);
+  }
   const ConfigNode* const node = build.files.config(file, config.errors());
   if (node == nullptr) return;
   ConfigReader reader(*node, file, config.errors());
@@ -154,7 +160,7 @@ void readOtherwise(ConfigReader& config, Catalogue& catalogue) {
     return config.reject("otherwise", "expected a map such as `{GET: read, \"*\": write}`");
   }
   for (const auto& [method, action] : node->members) {
-    if (!isToken(method) || !isActionName(action.scalar)) {
+    if (!isMethodName(method) || !isActionName(action.scalar)) {
       config.reject("otherwise", "`" + method + "`: expected a method and the name of an action");
     }
     catalogue.otherwise.push_back({"otherwise", method, action.scalar});

@@ -24,6 +24,13 @@ std::optional<double> parseNumber(std::string_view text) {
   return value;
 }
 
+// Agents read numbers in texts that we do not: ` 500`, `+500`, `0x1F4`, `5_00`, full-width digits.
+bool mayBeNumber(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
+  });
+}
+
 bool comparesNumbers(Op op) {
   return op == Op::kLt || op == Op::kGt || op == Op::kLenGt || op == Op::kCsvLenGt ||
          op == Op::kSepLenGt;
@@ -184,7 +191,8 @@ bool Condition::holdsForText(std::string_view text) const {
     case Op::kLt:
     case Op::kGt: {
       const auto number = parseNumber(text);  // forms and queries send numbers as texts
-      return number && holdsForNumber(*number);
+      if (number) return holdsForNumber(*number);
+      return op_ == Op::kGt && mayBeNumber(text);  // whoever hides one hides a large one
     }
     default:
       return false;

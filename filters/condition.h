@@ -29,8 +29,8 @@ class Condition {
     kNonempty,  // a text, array or object with something in it; a number; true
     kContains,  // a text inside the text
     kIn,        // equals one of a list
-    kLt,        // numbers
-    kGt,
+    kLt,        // numbers, in texts too
+    kGt,        // also a text that others may read as a number, as ` 5`
     kLenGt,     // more elements in the array
     kCsvLenGt,  // more pieces in `a,b,c`
     kSepLenGt,  // more pieces in `a|b|c`

@@ -50,8 +50,7 @@ Result<std::string_view> CredentialField::find(const Exchange& exchange,
 
 void CredentialField::strip(Exchange& exchange) const {
   if (is_kept_ || exchange.is_shadow) return;
-  exchange.request.headers.removeIf(
-      [this](const Header& field) { return equalsIgnoreCase(field.name, name_.text()); });
+  exchange.request.headers.removeIf([this](const Header& field) { return name_.isNameOf(field); });
 }
 
 Verdict CredentialField::refuse(const Error& error) const {

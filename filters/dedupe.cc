@@ -71,7 +71,7 @@ class Dedupe final : public Filter {
 
   // Never on the head: only what is verified and known may claim an id.
   Outcome onRequestBody(Exchange& exchange, Services& services) const override {
-    const auto id = parts_.id.find(exchange, services);
+    const auto id = parts_.id.findKey(exchange, services);
     if (!id) return Verdict::deny(id.error().reason, id.error().message);
     if (!*id) {
       return parts_.is_required ? Verdict::deny(Reason::kEventMissing, "no event id")

@@ -25,17 +25,27 @@ class FieldName {
   Found find(const Headers& headers) const {
     Found found;
     for (const Header& field : headers) {
-      // Most names differ in their length already, and a call costs more than to see that.
-      if (field.name.size() != name_.size() || !equalsIgnoreCase(field.name, name_)) continue;
+      if (!isNameOf(field)) continue;
       ++found.count;
       found.value = field.value;
     }
     return found;
   }
+  // Also when it is spelled with `_`: agents that make variables of fields (RFC 3875 4.1.18) take
+  // `X_Tenant` for X-Tenant, and what one of the two says must not pass beside the other.
+  bool isNameOf(const Header& field) const {
+    if (field.name.size() != name_.size()) return false;  // most differ in it already
+    for (std::size_t i = 0; i < name_.size(); ++i) {
+      if (plain(field.name[i]) != plain(name_[i])) return false;
+    }
+    return true;
+  }
   const std::string& text() const { return name_; }
   bool empty() const { return name_.empty(); }
 
  private:
+  static char plain(char c) { return c == '_' ? '-' : asciiLower(c); }
+
   std::string name_;
 };
 

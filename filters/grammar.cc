@@ -37,6 +37,11 @@ bool isToken(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return isTokenByte(c); });
 }
 
+bool isMethodName(std::string_view text) {
+  return isToken(text) &&
+         std::none_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
 Result<HostPattern> HostPattern::parse(std::string_view text) {
   HostPattern pattern;
   pattern.host_ = toLower(text);
@@ -96,12 +101,23 @@ Result<PathPattern> PathPattern::parse(std::string_view text) {
 }
 
 bool PathPattern::matches(std::string_view path) const {
+  return matchesBy(path, [](std::string_view a, std::string_view b) { return a == b; });
+}
+
+bool PathPattern::matchesInAnyCase(std::string_view path) const {
+  return matchesBy(path, [](std::string_view a, std::string_view b) {
+    return a.size() == b.size() && equalsIgnoreCase(a, b);
+  });
+}
+
+template <class Equal>
+bool PathPattern::matchesBy(std::string_view path, Equal equal) const {
   std::string_view rest = withoutFinalSlash(path);
   if (takes_rest_ && segments_.empty()) return rest.starts_with('/');
   for (const Segment& wanted : segments_) {
     if (!rest.starts_with('/')) return false;
     const std::string_view segment = takeSegment(rest);
-    if (wanted.is_any ? segment.empty() : segment != wanted.text) return false;
+    if (wanted.is_any ? segment.empty() : !equal(segment, wanted.text)) return false;
   }
   return takes_rest_ || rest.empty();
 }

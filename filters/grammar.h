@@ -18,6 +18,8 @@ namespace edgehold {
 // A token (RFC 9110 5.6.2): what a field name or a method may be.
 bool isToken(std::string_view text);
 inline bool isFieldName(std::string_view text) { return isToken(text); }
+// RFC 9110 9.1: methods are case-sensitive; `post` is a mistake, not another spelling.
+bool isMethodName(std::string_view text);
 
 // `api.example.org` or `*.example.org`, lower-cased. No port, no final dot.
 class HostPattern {
@@ -42,8 +44,13 @@ class PathPattern {
  public:
   static Result<PathPattern> parse(std::string_view text);
   bool matches(std::string_view path) const;
+  // To agents that do not mind case either: for what names a danger, not for what lets in.
+  bool matchesInAnyCase(std::string_view path) const;
 
  private:
+  template <class Equal>
+  bool matchesBy(std::string_view path, Equal equal) const;
+
   struct Segment {
     std::string text;
     bool is_any = false;

@@ -49,10 +49,7 @@ class MethodPath final : public Filter {
 std::vector<std::string> readMethods(ConfigReader& config) {
   std::vector<std::string> methods = config.texts("methods");
   for (const std::string& method : methods) {
-    const bool is_upper =
-        std::none_of(method.begin(), method.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-    // RFC 9110 9.1: methods are case-sensitive; `post` is a mistake, not another spelling.
-    if (!isToken(method) || !is_upper) config.reject("methods", "`" + method + "` is no method");
+    if (!isMethodName(method)) config.reject("methods", "`" + method + "` is no method");
   }
   const auto has = [&](std::string_view name) {
     return std::find(methods.begin(), methods.end(), name) != methods.end();

@@ -137,7 +137,7 @@ std::optional<Verdict> RateLimit::ask(const Limit& limit, Exchange& exchange, Se
   pieces[0] = limit.use;
   std::size_t used = 1;
   for (const ValueSource& part : limit.parts) {
-    const auto value = part.find(exchange, services);
+    const auto value = part.findKey(exchange, services);
     if (!value)
       return Verdict::deny(value.error().reason, value.error().message).byRule(limit.name);
     if (!*value) {

@@ -95,6 +95,17 @@ Found ValueSource::find(Exchange& exchange, Services& services) const {
   }
 }
 
+Found ValueSource::findKey(Exchange& exchange, Services& services) const {
+  Found found = find(exchange, services);
+  const bool has_body = exchange.is_body_complete && !exchange.body.empty();
+  if (kind_ != Kind::kJson || !found || *found || !has_body) return found;
+  const std::optional<JsonValue> value = pointer_->find(exchange.json(services.json)->root());
+  const bool is_absent =
+      !value || value->kind() == JsonKind::kNull || value->kind() == JsonKind::kString;
+  if (is_absent) return found;
+  return fail(Reason::kEventMissing, "`" + text_ + "` is no text or whole number");
+}
+
 std::string_view ValueSource::fact(const Facts& facts) const {
   switch (kind_) {
     case Kind::kPrincipal:

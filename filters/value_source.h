@@ -45,6 +45,9 @@ class ValueSource {
   // Nothing when it is absent or empty. Errors are the client's: kJsonInvalid for a body that is no
   // JSON, kMalformedRequest for a field that comes twice. No allocation on the heap.
   Result<std::optional<std::string_view>> find(Exchange& exchange, Services& services) const;
+  // The same for what names a budget or an event: kEventMissing for JSON that is no text or whole
+  // number. An agent may take `5.0`, or a list of one, for the 5 that it is not here.
+  Result<std::optional<std::string_view>> findKey(Exchange& exchange, Services& services) const;
 
   bool needsBody() const { return kind_ == Kind::kJson; }
   // Known before the body is read and before any filter has learned facts.

@@ -34,6 +34,7 @@ TEST_F(ActionClassTest, NamesTheActionOfTheFirstRowThatMatches) {
   EXPECT_EQ(action({.target = "/send", .body = R"({"to":[1,2,3]})"}), "mass_send");
   EXPECT_EQ(action({.target = "/send", .body = R"({"all":true})"}), "mass_send");
   EXPECT_EQ(action({.target = "/send/", .body = R"({"all":true})"}), "mass_send");
+  EXPECT_EQ(action({.target = "/SEND", .body = R"({"all":true})"}), "mass_send");
   EXPECT_EQ(action({.target = "/send"}), "send");
 }
 
@@ -144,6 +145,8 @@ TEST_F(ActionClassTest, RefusesMistakesInItsConfiguration) {
       "{rows: [{action: a, path: x}]}",
       "{rows: [{action: \"a b\", path: /x}]}",
       "{rows: [{action: a, path: /x, method: \"P T\"}]}",
+      "{rows: [{action: a, path: /x, method: post}]}",
+      "{rows: [{action: a, path: /x}], otherwise: {get: read, \"*\": write}}",
       "{rows: [{action: a, path: /x, when: {}}]}",
       "{rows: [{action: a, path: /x, when: {all: []}}]}",
       "{rows: [{action: a, path: /x, when: {all: [{pointer: x}]}}]}",
@@ -215,6 +218,13 @@ TEST(Condition, JudgesEveryOperator) {
       {"{pointer: /a, op: gt, value: 5}", R"({"a":"6"})", true},
       {"{pointer: /a, op: gt, value: 5}", R"({"a":"six"})", false},
       {"{pointer: /a, op: gt, value: 5}", R"({"a":18446744073709551615})", true},
+      {"{pointer: /a, op: gt, value: 5}", R"({"a":" 6"})", true},
+      {"{pointer: /a, op: gt, value: 5}", R"({"a":"+6"})", true},
+      {"{pointer: /a, op: gt, value: 5}", R"({"a":"0x6"})", true},
+      {"{pointer: /a, op: gt, value: 5}", R"({"a":"６"})", true},
+      {"{pointer: /a, op: gt, value: 5}", R"({"a":"4"})", false},
+      {"{pointer: /a, op: gt, value: 5}", R"({"a":""})", false},
+      {"{pointer: /a, op: lt, value: 5}", R"({"a":" 4"})", false},
       {"{pointer: /a, op: lt, value: 5}", R"({"a":-1})", true},
       {"{pointer: /a, op: lt, value: 5}", R"({"a":5})", false},
       {"{pointer: /a, op: len_gt, value: 2}", R"({"a":[1,2]})", false},

@@ -156,6 +156,7 @@ TEST_F(DedupeTest, TakesTheIdFromAHeaderOrTheBody) {
   body.send({.body = R"({"id":7})"})->commit(body.loop.clock().now());
   EXPECT_EQ(body.send({.body = R"({"id":7})"})->reason(), Reason::kDuplicate);
   EXPECT_TRUE(body.send({.body = R"({"id":70})"})->isAllowed());
+  EXPECT_EQ(body.send({.body = R"({"id":7.0})"})->reason(), Reason::kEventMissing);
 }
 
 TEST_F(DedupeTest, AnswersWithTheStatusItWasTold) {

@@ -174,16 +174,36 @@ TEST_F(RateLimitTest, LooksIntoTheBodyByPointer) {
   f.add("rate_limit", "{limits: [{key: \"json:/room\", rate: 1/1h}]}");
   EXPECT_TRUE(f.send({.body = R"({"room":18446744073709551615})"})->isAllowed());
   EXPECT_EQ(f.send({.body = R"({"room":18446744073709551615})"})->reason(), Reason::kRateLimited);
-  EXPECT_TRUE(f.send({.body = R"({"room":{}})"})->isAllowed());
+  EXPECT_TRUE(f.send({.body = R"({"room":null})"})->isAllowed());
   EXPECT_TRUE(f.send()->isAllowed()) << "no body, no key";
   EXPECT_EQ(f.send({.body = "{"})->reason(), Reason::kJsonInvalid)
       << "garbling the body must not be a way around";
+}
+
+// To an agent they may be the room whose budget is spent.
+TEST_F(RateLimitTest, RefusesAKeyThatIsNoTextOrWholeNumber) {
+  f.add("rate_limit", "{limits: [{key: \"json:/room\", rate: 1/1h}]}");
+  for (const std::string room : {"5.0", "5e0", "[5]", "[\"5\"]", "{}", "true"}) {
+    EXPECT_EQ(f.send({.body = "{\"room\":" + room + "}"})->reason(), Reason::kEventMissing) << room;
+  }
+  EXPECT_TRUE(f.send({.body = R"({"room":5})"})->isAllowed());
+  EXPECT_EQ(f.send({.body = R"({"room":"5"})"})->reason(), Reason::kRateLimited);
 }
 
 TEST_F(RateLimitTest, RefusesAKeyHeaderThatComesTwice) {
   f.add("rate_limit", "{limits: [{key: \"header:X-Key\", rate: 1/1h}]}");
   EXPECT_EQ(f.send({.headers = {{"X-Key", "a"}, {"x-key", "b"}}})->reason(),
             Reason::kMalformedRequest);
+}
+
+// Agents that make variables of fields take both spellings for one.
+TEST_F(RateLimitTest, TakesAKeyHeaderWithUnderscoresForTheSame) {
+  f.add("rate_limit", "{limits: [{key: \"header:X-Key\", rate: 1/1h}]}");
+  EXPECT_TRUE(f.send({.headers = {{"X-Key", "a"}}})->isAllowed());
+  EXPECT_EQ(f.send({.headers = {{"x_key", "a"}}})->reason(), Reason::kRateLimited);
+  EXPECT_EQ(f.send({.headers = {{"X-Key", "b"}, {"X_Key", "a"}}})->reason(),
+            Reason::kMalformedRequest);
+  EXPECT_TRUE(f.send({.headers = {{"X-Kez", "a"}}})->isAllowed()) << "another field";
 }
 
 TEST_F(RateLimitTest, RefusesMistakesInItsConfiguration) {
