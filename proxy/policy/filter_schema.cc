@@ -4,6 +4,7 @@
 #include "proxy/policy/filter_schema.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -51,12 +52,16 @@ class Drafts {
   void mergeHolds();
   void addHoldForRules();
   void makeNamesUnique();
+  // The configuration of an entry that is only a name.
+  const ConfigNode& nothingAt(const ConfigPlace& place) {
+    made_.emplace_back().place = place;
+    return made_.back();
+  }
 
   const FilterRegistry& registry_;
   ConfigErrors& errors_;
-  const ConfigNode nothing_;  // the configuration of an entry that is only a name
   std::vector<Draft> drafts_;
-  std::deque<ConfigNode> merged_;
+  std::deque<ConfigNode> made_;
 };
 
 const FilterType* Drafts::findType(std::string_view name, const ConfigPlace& place,
@@ -110,7 +115,7 @@ void Drafts::addEntry(const ConfigNode& entry, const std::string& path, Draft::O
   const std::string& type = is_name ? entry.scalar : entry.members.front().first;
   draft.type = findType(type, entry.place, path);
   if (draft.type == nullptr) return;
-  draft.config = is_name ? &nothing_ : &entry.members.front().second;
+  draft.config = is_name ? &nothingAt(entry.place) : &entry.members.front().second;
   draft.path = path + "." + type;
   draft.origin = origin;
 
@@ -160,8 +165,8 @@ void Drafts::mergeHolds() {
            draft.mode == FilterMode::kEnforce;
   });
   if (outer == drafts_.end() || own == drafts_.end()) return;
-  merged_.push_back(mergeHoldActions(*own->config, *outer->config));
-  own->config = &merged_.back();
+  made_.push_back(mergeHoldActions(*own->config, *outer->config));
+  own->config = &made_.back();
   own->on_error = OnError::kDeny;
   drafts_.erase(outer);
 }
@@ -178,7 +183,7 @@ void Drafts::addHoldForRules() {
   Draft hold;
   hold.type = registry_.find("approval_hold");
   if (hold.type == nullptr || rules->is_off) return;
-  hold.config = &nothing_;
+  hold.config = &nothingAt({});
   hold.path = rules->path;
   hold.name = hold.type->name;
   hold.origin = Draft::Origin::kSecurity;
@@ -208,6 +213,61 @@ std::vector<Draft> Drafts::finish() {
   return std::move(drafts_);
 }
 
+bool hasMember(const ConfigNode& map, std::string_view key) {
+  const auto isIt = [key](const auto& member) { return member.first == key; };
+  return std::any_of(map.members.begin(), map.members.end(), isIt);
+}
+
+const Draft* draftOf(const std::vector<Draft>& drafts, FilterRank rank) {
+  const auto isIt = [rank](const Draft& draft) { return draft.type->rank == rank; };
+  const auto found = std::find_if(drafts.begin(), drafts.end(), isIt);
+  return found == drafts.end() ? nullptr : &*found;
+}
+
+// An approval_hold to which nothing can ever come lets everything pass, and looks as if it did not.
+std::optional<std::string> doubtOfHold(const std::vector<Draft>& drafts) {
+  const Draft* const hold = draftOf(drafts, FilterRank::kApprovalHold);
+  if (hold == nullptr || draftOf(drafts, FilterRank::kRules) != nullptr) return std::nullopt;
+  if (!hasMember(*hold->config, "actions")) {
+    return "`" + hold->name +
+           "` holds nothing: name `actions` in it, or in `security.actions.require_approval_for`";
+  }
+  if (draftOf(drafts, FilterRank::kActionClass) != nullptr) return std::nullopt;
+  return "nothing names the action of a request, so `" + hold->name +
+         "` holds none; add `action_class` or `lua_rules`";
+}
+
+// What looks at a verified event, where no channel verifies one and nothing else is named.
+std::optional<std::string> doubtOfEvent(const std::vector<Draft>& drafts, const Draft& draft) {
+  struct Row {
+    FilterRank rank;
+    std::string_view key, other_key;  // either says where to look instead
+  };
+  constexpr std::array<Row, 3> kRows = {{{FilterRank::kReplayWindow, "header", "pointer"},
+                                         {FilterRank::kEventTypes, "pointer", "pointer"},
+                                         {FilterRank::kDedupe, "id", "id"}}};
+  for (const Row& row : kRows) {
+    if (row.rank != draft.type->rank || hasMember(*draft.config, row.key) ||
+        hasMember(*draft.config, row.other_key)) {
+      continue;
+    }
+    if (draftOf(drafts, FilterRank::kChannel) != nullptr) return std::nullopt;
+    return "`" + draft.name + "` has no event to judge: add `channel`, or say with `" +
+           std::string(row.key) + "` where to look";
+  }
+  return std::nullopt;
+}
+
+// Valid, and hardly meant.
+void warnOfDoubts(const std::vector<Draft>& drafts, std::string_view route,
+                  std::vector<std::string>& warnings) {
+  const auto warn = [&](const std::optional<std::string>& doubt) {
+    if (doubt) warnings.push_back("route `" + std::string(route) + "`: " + *doubt);
+  };
+  for (const Draft& draft : drafts) warn(doubtOfEvent(drafts, draft));
+  warn(doubtOfHold(drafts));
+}
+
 }  // namespace
 
 FilterSchema::FilterSchema(SchemaScope& scope, SecretSource& secrets, const SecurityBlock& security,
@@ -222,10 +282,9 @@ std::vector<ChainEntry> FilterSchema::read(const ConfigNode* filters, const std:
   drafts.addEntries(filters, path, Draft::Origin::kRoute);
 
   std::vector<ChainEntry> chain;
-  bool names_actions = security_.spec.require_approval_for.empty();
-  for (Draft& draft : drafts.finish()) {
-    const FilterRank rank = draft.type->rank;
-    names_actions |= rank == FilterRank::kActionClass || rank == FilterRank::kRules;
+  std::vector<Draft> sorted = drafts.finish();
+  warnOfDoubts(sorted, route, scope_.warnings);
+  for (Draft& draft : sorted) {
     if (errors.isFull()) break;
     ConfigReader config(*draft.config, draft.path, errors);
     for (const char* const key : {"mode", "on_error", "name"}) config.has(key);
@@ -252,12 +311,6 @@ std::vector<ChainEntry> FilterSchema::read(const ConfigNode* filters, const std:
                  "give one a `tls.client_ca`");
     }
     chain.push_back({std::move(draft.name), std::move(filter), draft.mode, draft.on_error, needs});
-  }
-  if (!names_actions) {
-    scope_.warnings.push_back("route `" + std::string(route) +
-                              "`: nothing names the action of a request, so "
-                              "`security.actions.require_approval_for` holds none; add "
-                              "`action_class` or `lua_rules`");
   }
   return chain;
 }

@@ -164,6 +164,10 @@ Result<void> PolicyFileSet::require(std::string_view path) {
   const auto status = std::filesystem::status(absolute(path), error);
   if (error) return fail("`" + absolute(path) + "`: " + error.message());
   if (std::filesystem::is_directory(status)) return fail("`" + absolute(path) + "`: a directory");
+  // Nobody may be waited for at the other end of a FIFO.
+  if (!std::filesystem::is_regular_file(status)) {
+    return fail("`" + absolute(path) + "`: not a regular file");
+  }
   return {};
 }
 

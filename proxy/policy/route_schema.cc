@@ -29,7 +29,9 @@ bool isCanonicalPath(std::string_view path) {
 // A name, an address or `*.suffix`, without a port.
 bool isRouteHost(std::string_view host) {
   if (host.starts_with("*.")) host.remove_prefix(2);
-  if (host.empty() || host.starts_with('.') || host.size() > 253) return false;
+  if (host.empty() || host.starts_with('.') || host.ends_with('.') || host.size() > 253) {
+    return false;
+  }
   return std::all_of(host.begin(), host.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || isDigit(c) ||
            std::string_view(".-_:[]").find(c) != std::string_view::npos;
@@ -126,6 +128,42 @@ void checkMatchUnique(ConfigReader& reader, const RouteMatch& match,
   }
 }
 
+// Whether `host` is one of those that `wider` means without naming it.
+bool isAmong(const std::string& host, const RouteMatch& wider) {
+  if (wider.hosts.empty()) return true;
+  bool is_among = false;
+  for (const std::string& pattern : wider.hosts) {
+    if (pattern == host) return false;
+    if (!pattern.starts_with("*.")) continue;
+    const std::string_view suffix = std::string_view(pattern).substr(1);
+    is_among |= host.size() > suffix.size() && host.ends_with(suffix);
+  }
+  return is_among;
+}
+
+// The host decides before the path: of a host that another route names, what lies below that
+// route's path never comes to a route for any host, however long its own path is.
+void warnOfHosts(const std::vector<std::unique_ptr<const Route>>& routes,
+                 std::vector<std::string>& warnings) {
+  for (const auto& wide : routes) {
+    const std::string& path = wide->match().path;
+    for (const auto& narrow : routes) {
+      const RouteMatch& other = narrow->match();
+      if (!other.is_prefix || path.size() <= other.path.size()) continue;
+      if (!path.starts_with(other.path)) continue;
+      if (!other.path.ends_with('/') && path[other.path.size()] != '/') continue;
+      const auto host =
+          std::find_if(other.hosts.begin(), other.hosts.end(),
+                       [&wide](const std::string& one) { return isAmong(one, wide->match()); });
+      if (host == other.hosts.end()) continue;
+      warnings.push_back("route `" + wide->name() + "`: `" + path + "` of the host `" + *host +
+                         "` goes to route `" + narrow->name() +
+                         "`, which names that host; name it here too");
+      break;
+    }
+  }
+}
+
 void checkBodyBuffer(ConfigReader& reader, const Route& route) {
   const std::size_t most = limits::kBufferedBodyBytesCeiling;
   if (!route.collectsBody() || route.limits().body_bytes_max <= most) return;
@@ -181,6 +219,7 @@ std::vector<std::unique_ptr<const Route>> readRoutes(ConfigReader& root, SchemaS
     warnOfWebSocket(*route, scope.warnings);
     routes.push_back(std::move(route));
   }
+  warnOfHosts(routes, scope.warnings);
   return routes;
 }
 

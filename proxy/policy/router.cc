@@ -27,11 +27,18 @@ bool matchesHost(std::string_view pattern, std::string_view host) {
          equalsIgnoreCase(pattern, host.substr(host.size() - pattern.size()));
 }
 
-// Segment by segment: `/hook` is above `/hook/x` and not above `/hooks`.
-bool matchesPath(const RouteMatch& match, std::string_view path) {
-  if (!path.starts_with(match.path)) return false;
-  if (path.size() == match.path.size()) return true;
-  return match.is_prefix && (match.path.ends_with('/') || path[match.path.size()] == '/');
+enum class Fit : std::uint8_t { kNone, kNearly, kWhole };
+
+// Segment by segment: `/hook` is above `/hook/x` and not above `/hooks`. Nearly: for agents that
+// mind neither case nor a final slash.
+Fit fitOf(const RouteMatch& match, std::string_view path) {
+  const std::size_t size = match.path.size();
+  if (!equalsIgnoreCase(path.substr(0, size), match.path)) return Fit::kNone;
+  const std::string_view rest = path.substr(size);
+  const bool is_below = match.path.ends_with('/') || rest.starts_with('/');
+  const bool is_whole = rest.empty() || (match.is_prefix && is_below);
+  if (!is_whole && rest != "/") return Fit::kNone;
+  return is_whole && path.starts_with(match.path) ? Fit::kWhole : Fit::kNearly;
 }
 
 // Lower is more specific.
@@ -65,10 +72,17 @@ Router::Router(const std::vector<std::unique_ptr<const Route>>& routes) {
 
 const Route* Router::match(std::string_view authority, std::string_view path) const {
   const std::string_view host = hostOf(authority);
+  const Route* near = nullptr;  // the most specific that an agent might take it for
   for (const Entry& entry : entries_) {
-    if (matchesPath(entry.route->match(), path) && matchesHost(entry.host, host)) {
-      return entry.route;
+    const Fit fit = fitOf(entry.route->match(), path);
+    if (fit == Fit::kNone || !matchesHost(entry.host, host)) continue;
+    if (fit == Fit::kWhole) {
+      // Not by a wider route past the checks of `near`, unless the two differ in case alone.
+      const bool is_sure =
+          near == nullptr || equalsIgnoreCase(near->match().path, entry.route->match().path);
+      return is_sure ? entry.route : nullptr;
     }
+    if (near == nullptr) near = entry.route;
   }
   return nullptr;
 }

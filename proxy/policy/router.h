@@ -17,7 +17,9 @@ class Router {
   // REQUIRES: the routes outlive the router.
   explicit Router(const std::vector<std::unique_ptr<const Route>>& routes);
 
-  // `authority` as sent (a port is ignored), `path` canonical. Null when nothing matches.
+  // `authority` as sent (a port is ignored), `path` canonical. Null when nothing matches, and when
+  // the path is that of a more specific route but for its case or a final slash: to many agents it
+  // is the same, so it must not pass by another route.
   const Route* match(std::string_view authority, std::string_view path) const;
 
  private:

@@ -3,6 +3,7 @@
 // Thread: main only.
 #include "proxy/policy/yaml_source.h"
 
+#include <algorithm>
 #include <memory>
 #include <sstream>
 #include <unordered_set>
@@ -198,6 +199,16 @@ std::optional<std::size_t> findForeignByte(std::string_view text) {
   return std::nullopt;
 }
 
+std::size_t utf8PrefixOf(std::string_view text) {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t length = utf8SequenceLength(text.substr(at));
+    if (length == 0) break;
+    at += length;
+  }
+  return at;
+}
+
 int lineOf(std::string_view text, std::size_t offset) {
   int line = 1;
   for (const char c : text.substr(0, offset)) line += c == '\n' ? 1 : 0;
@@ -214,8 +225,15 @@ bool isAcceptableText(std::string_view text, const ConfigPlace& file, ConfigErro
     return false;
   }
   if (isUtf8(text)) return true;
-  errors.add(file, {}, "not UTF-8");
+  errors.add({file.file, lineOf(text, utf8PrefixOf(text)), 1}, {}, "not UTF-8");
   return false;
+}
+
+// YAML 1.2 6.1: tabs do not indent, and what yaml-cpp says of them is no help.
+bool isIndentedByTab(std::string_view text, int line) {
+  for (; line > 0; --line) text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+  const std::string_view indent = text.substr(0, text.find_first_not_of(" \t"));
+  return indent.find('\t') != std::string_view::npos;
 }
 
 // The one place where yaml-cpp's exceptions end.
@@ -226,7 +244,8 @@ void parseInto(TreeBuilder& tree, std::string_view text) {
     while (!tree.isBroken() && parser.HandleNextDocument(tree)) {
     }
   } catch (const YAML::Exception& exception) {
-    tree.refuse(exception.mark, exception.msg);
+    const bool is_tab = !exception.mark.is_null() && isIndentedByTab(text, exception.mark.line);
+    tree.refuse(exception.mark, is_tab ? "a tab; indent with spaces" : exception.msg);
   }
 }
 

@@ -75,6 +75,10 @@ TEST_F(ConfTest, LoadsTheBotExampleAndHoldsWhatItSays) {
                                  "replay_window", "event_types", "dedupe", "security.rate_limit",
                                  "rate_limit", "action_class", "approval_hold"));
   EXPECT_EQ(result.snapshot->match("bot.example.com", "/")->name(), "console");
+  EXPECT_EQ(result.snapshot->match("bot.example.com", "/webhook")->name(), "webhook");
+  for (const std::string_view path : {"/webhook/", "/Webhook"}) {
+    EXPECT_EQ(result.snapshot->match("bot.example.com", path), nullptr) << path;
+  }
 }
 
 TEST_F(ConfTest, LoadsTheOpenClawExampleWhoseMessagesPassTheChain) {

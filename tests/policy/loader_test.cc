@@ -115,7 +115,7 @@ TEST_F(LoaderTest, TakesBoundsOfMessagesAtTheirBorders) {
 
 TEST_F(LoaderTest, WarnsOfFiltersThatRefuseEveryWebSocketOfTheirRoute) {
   const auto warningsOf = [this](const std::string& websocket, const std::string& filter) {
-    const auto result = loadRoute(websocket + "  filters: [" + filter + "]\n");
+    const auto result = loadRoute(websocket + "  filters: [channel: {}, " + filter + "]\n");
     EXPECT_THAT(result.errors, IsEmpty());
     return result.snapshot->warnings();
   };
@@ -417,6 +417,8 @@ TEST_F(LoaderTest, NamesEachMistakeOfTheDocument) {
             "expected a canonical path"},
            {head + "routes: [{name: a, upstream: agent, match: {hosts: [\"a:80\"]}}]\n",
             "without a port"},
+           {head + "routes: [{name: a, upstream: agent, match: {hosts: [a.example.]}}]\n",
+            "expected a host"},
            {head + "routes: [{name: a, upstream: agent, limits: {body: 65MiB}, filters: "
                    "[{channel: {whole_body: true}}]}]\n",
             "must be at most `64MiB`"},
@@ -611,6 +613,61 @@ TEST_F(LoaderTest, AcceptsTheSecurityBlockAsItStandsAndEachLineActs) {
 
   EXPECT_THAT(snapshot.warnings(),
               ElementsAre(HasSubstr("route `a`: nothing names the action of a request")));
+}
+
+TEST_F(LoaderTest, WarnsOfAHoldToWhichNothingCanCome) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"approval_hold", "`approval_hold` holds nothing: name `actions`"},
+      {"approval_hold: {ttl: 5m}, action_class: {}", "`approval_hold` holds nothing"},
+      {"approval_hold: {actions: [mass_send]}", "nothing names the action of a request"},
+  };
+  for (const auto& [filters, warning] : cases) {
+    EXPECT_THAT(loadRoute("  filters: [" + filters + "]\n").snapshot->warnings(),
+                ElementsAre(HasSubstr(warning)))
+        << filters;
+  }
+  for (const std::string filters :
+       {"approval_hold: {actions: [mass_send]}, action_class: {}", "approval_hold, lua_rules: {}",
+        "approval_hold: {mode: off}", "action_class: {}"}) {
+    EXPECT_THAT(loadRoute("  filters: [" + filters + "]\n").snapshot->warnings(), IsEmpty())
+        << filters;
+  }
+}
+
+TEST_F(LoaderTest, WarnsOfAPathThatAnotherRoutesHostTakesAway) {
+  const auto warningsOf = [&](const std::string& wide, const std::string& narrow) {
+    return load(std::string(kHead) + "routes:\n- {name: w, upstream: agent, match: " + wide +
+                "}\n- {name: n, upstream: agent, match: " + narrow + "}\n")
+        .snapshot->warnings();
+  };
+  EXPECT_THAT(warningsOf("{path: /hook, exact: true}", "{path: /, hosts: [a.example]}"),
+              ElementsAre("route `w`: `/hook` of the host `a.example` goes to route `n`, which "
+                          "names that host; name it here too"));
+  EXPECT_THAT(
+      warningsOf("{path: /a/b, hosts: [\"*.example\"]}", "{path: /a, hosts: [b.other, a.example]}"),
+      ElementsAre(HasSubstr("`a.example`")));
+  EXPECT_THAT(warningsOf("{path: /hook, hosts: [a.example]}", "{path: /, hosts: [a.example]}"),
+              IsEmpty());
+  EXPECT_THAT(warningsOf("{path: /hook}", "{path: /}"), IsEmpty());
+  EXPECT_THAT(warningsOf("{path: /}", "{path: /, hosts: [a.example]}"), IsEmpty());
+  EXPECT_THAT(warningsOf("{path: /hook}", "{path: /hoo, hosts: [a.example]}"), IsEmpty());
+  EXPECT_THAT(warningsOf("{path: /hook, hosts: [\"*.example\"]}", "{path: /, hosts: [example]}"),
+              IsEmpty());
+}
+
+TEST_F(LoaderTest, WarnsOfWhatHasNoEventToJudge) {
+  for (const std::string filter : {"replay_window", "event_types", "dedupe"}) {
+    EXPECT_THAT(loadRoute("  filters: [" + filter + "]\n").snapshot->warnings(),
+                ElementsAre(HasSubstr("`" + filter + "` has no event to judge: add `channel`")));
+    EXPECT_THAT(loadRoute("  filters: [" + filter + ", channel: {}]\n").snapshot->warnings(),
+                IsEmpty());
+  }
+  for (const std::string filter :
+       {"replay_window: {header: X-Time}", "replay_window: {pointer: /time}",
+        "event_types: {pointer: /type}", "dedupe: {id: \"header:Idempotency-Key\"}"}) {
+    EXPECT_THAT(loadRoute("  filters: [" + filter + "]\n").snapshot->warnings(), IsEmpty())
+        << filter;
+  }
 }
 
 TEST_F(LoaderTest, KeepsTheSecurityHoldWhateverARouteSays) {

@@ -120,7 +120,8 @@ class FakeRegistry {
   std::unique_ptr<const Filter> make(std::string_view type, ConfigReader& config,
                                      const FilterBuild& build) {
     BuiltFilter one{std::string(type), std::string(build.route), config.path(), {}};
-    for (const char* const key : {"allow", "deny", "limits", "actions", "ttl", "max", "methods"}) {
+    for (const char* const key : {"allow", "deny", "limits", "actions", "ttl", "max", "methods",
+                                  "header", "pointer", "id"}) {
       if (const ConfigNode* const node = config.find(key)) flatten(*node, key, one.config);
     }
     if (config.has("secret")) {

@@ -77,6 +77,35 @@ TEST(Router, PrefersTheLongestPathWhateverTheOrder) {
   EXPECT_EQ(routes.find("h", "/c"), "root");
 }
 
+TEST(Router, TakesNoOtherSpellingOfARoutesPathForAWiderRoutes) {
+  const Routes routes({{"hook", "/hook", false, {}},
+                       {"admin", "/admin", true, {}},
+                       {"named", "/named", false, {"a.example"}},
+                       {"rest", "/", true, {}}});
+  for (const std::string_view path :
+       {"/hook/", "/Hook", "/HOOK/", "/Admin", "/ADMIN/", "/admIn/users"}) {
+    EXPECT_EQ(routes.find("h", path), "none") << path;
+  }
+  for (const std::string_view path : {"/hook/x", "/hooks", "/Hook/x", "/Admins", "/x/Hook", "/"}) {
+    EXPECT_EQ(routes.find("h", path), "rest") << path;
+  }
+  EXPECT_EQ(routes.find("a.example", "/Named"), "none");
+  EXPECT_EQ(routes.find("b.example", "/Named"), "rest") << "of another host";
+  EXPECT_EQ(routes.find("h", "/admin/Users"), "admin");
+}
+
+TEST(Router, TellsRoutesThatDifferInCaseOrAFinalSlash) {
+  const Routes routes({{"upper", "/A", true, {}},
+                       {"lower", "/a", true, {}},
+                       {"b", "/b", false, {}},
+                       {"below", "/b/", true, {}}});
+  EXPECT_EQ(routes.find("h", "/A/x"), "upper");
+  EXPECT_EQ(routes.find("h", "/a/x"), "lower");
+  EXPECT_EQ(routes.find("h", "/b"), "b");
+  EXPECT_EQ(routes.find("h", "/b/"), "below");
+  EXPECT_EQ(routes.find("h", "/b/x"), "below");
+}
+
 TEST(Router, PrefersExactOverPrefixOfTheSamePath) {
   const Routes routes({{"prefix", "/a", true, {}}, {"exact", "/a", false, {}}});
   EXPECT_EQ(routes.find("h", "/a"), "exact");

@@ -94,6 +94,14 @@ TEST(YamlSource, TurnsSyntaxErrorsIntoPlaces) {
   }
 }
 
+TEST(YamlSource, SaysThatATabDoesNotIndent) {
+  for (const std::string text : {"a:\n\tb: x\n", "a:\n  b: 1\n\tc: 2\n", "\ta: 1\n"}) {
+    EXPECT_THAT(errorsOf(text), ElementsAre(::testing::HasSubstr("a tab; indent with spaces")))
+        << text;
+  }
+  EXPECT_THAT(errorsOf("a: b: c\n"), ElementsAre("e.yaml:1:5: illegal map value"));
+}
+
 TEST(YamlSource, AcceptsClosedQuotesAndAByteOrderMark) {
   EXPECT_TRUE(errorsOf("\xEF\xBB\xBF\"a\": 'it''s'\nb: \"\\\\\"\nc: \"\xC3\xA9\"\n").empty());
 }
@@ -102,7 +110,8 @@ TEST(YamlSource, RefusesBytesThatAreNoText) {
   EXPECT_THAT(errorsOf(std::string("a: 1\nb: \0\n", 10)),
               ElementsAre("e.yaml:2:1: a control character"));
   EXPECT_THAT(errorsOf("a: \x1b[0m\n"), ElementsAre("e.yaml:1:1: a control character"));
-  EXPECT_THAT(errorsOf("a: \xff\xfe\n"), ElementsAre("e.yaml: not UTF-8"));
+  EXPECT_THAT(errorsOf("a: \xff\xfe\n"), ElementsAre("e.yaml:1:1: not UTF-8"));
+  EXPECT_THAT(errorsOf("a: \xC3\xA9\nb: \xE9\n"), ElementsAre("e.yaml:2:1: not UTF-8"));
 }
 
 TEST(YamlSource, BoundsSize) {
