@@ -74,8 +74,8 @@ class ChannelFilter final : public Filter {
  private:
   // Refusals are verdicts, never errors: what `on_error` opens must not be open to forgeries.
   // Nothing when its twin is being judged in this moment, so that it must be asked again.
-  std::optional<Verdict> judge(Exchange& exchange, Services& services) const {
-    Result<Verified> verified = channel_->verify(exchange, services);
+  std::optional<Verdict> judge(Result<Verified>&& verified, Exchange& exchange,
+                               Services& services) const {
     if (!verified) {
       // Nobody proved anything wrong where there was nothing to verify with.
       const bool is_judged = verified.error().reason != Reason::kSecretUnavailable;
@@ -221,18 +221,20 @@ Outcome ChannelFilter::onRequestBody(Exchange& exchange, Services& services) con
   // `on_error` may open.
   constexpr int kTwinTurns = 300;
   static_assert(kTwinTurns * kTwinInterval > SingleUse::kInFlight);
-  auto preparation = channel_->prepare(exchange, services);
-  if (!preparation) {
-    if (auto verdict = judge(exchange, services)) return *std::move(verdict);
+  Channel::Attempt attempt = channel_->attempt(exchange, services);
+  auto* const preparation = std::get_if<Async<Channel::Prepared>>(&attempt);
+  if (auto* const verified = std::get_if<Result<Verified>>(&attempt)) {
+    if (auto verdict = judge(std::move(*verified), exchange, services)) return *std::move(verdict);
   }
   auto ask = [this, &exchange, &services,
               turns_left = kTwinTurns]() mutable -> std::optional<Result<Verdict>> {
-    if (auto verdict = judge(exchange, services)) return *std::move(verdict);
+    auto verdict = judge(channel_->verify(exchange, services), exchange, services);
+    if (verdict) return *std::move(verdict);
     if (--turns_left > 0) return std::nullopt;
     return channel_->refuse({Reason::kStoreUnavailable, "a twin's fate"});
   };
-  if (!preparation) return Inquiry::begin(services.loop, kTwinInterval, std::move(ask));
-  return Inquiry::beginAfter(*std::move(preparation), services.loop, kTwinInterval, std::move(ask));
+  if (preparation == nullptr) return Inquiry::begin(services.loop, kTwinInterval, std::move(ask));
+  return Inquiry::beginAfter(std::move(*preparation), services.loop, kTwinInterval, std::move(ask));
 }
 
 std::optional<ChannelDialect> findDialect(ConfigReader& config) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "proxy/base/async.h"
 #include "proxy/base/config_reader.h"
@@ -91,18 +92,18 @@ class Channel : public Acknowledger {
   // secret (kSecretUnavailable). Cheap: no cryptography. The method is one that the traits allow.
   virtual Result<void> checkHead(const Exchange& exchange) const = 0;
 
-  // What verify() lacks and somebody else has (public keys that a platform publishes): it is called
-  // when it is over, however it ended. Most lack nothing, and nobody waits.
-  virtual std::optional<Async<Prepared>> prepare(Exchange& /*exchange*/,
-                                                 Services& /*services*/) const {
-    return std::nullopt;
-  }
-
   // Verifies the raw bytes, with every live secret in constant time, and decrypts them; parses no
   // more of them than that takes. Errors: kSignatureMissing, kSignatureInvalid, kTimestampMissing,
-  // kMalformedRequest, kJsonInvalid; kSecretUnavailable for what prepare() could not get. REQUIRES:
+  // kMalformedRequest, kJsonInvalid; kSecretUnavailable for what attempt() could not get. REQUIRES:
   // the body is whole.
   virtual Result<Verified> verify(Exchange& exchange, Services& services) const = 0;
+
+  // verify(); or, where that lacks what somebody else has (public keys that a platform publishes),
+  // the wait for it: verify() is called when it is over, however it ended. Most lack nothing.
+  using Attempt = std::variant<Result<Verified>, Async<Prepared>>;
+  virtual Attempt attempt(Exchange& exchange, Services& services) const {
+    return verify(exchange, services);
+  }
 
   // Reads what was verified. Freshness and duplicates are other people's business. Errors:
   // kJsonInvalid, kMalformedRequest, kEventMissing, kSignatureInvalid (a token in the body).

@@ -85,9 +85,7 @@ class DingtalkEvents final : public Channel {
         const std::string_view encrypted,
         encryptedOf(exchange, services,
                     {.format = MessageFormat::kJson, .name = "encrypt", .names = {"encrypt"}}));
-    TRY_ASSIGN(const auto opened,
-               cipher_.open(query, encrypted, exchange.started_wall, exchange.arena));
-    return Verified{opened.text, query.signed_at_ms, opened.key};
+    return cipher_.open(query, encrypted, exchange.started_wall, exchange.arena);
   }
 
   Result<Received> read(Exchange& exchange, const Verified& verified,

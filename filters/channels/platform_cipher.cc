@@ -78,9 +78,8 @@ std::optional<std::string_view> PlatformCipher::decrypt(const AesCbcKey& key, By
   return rest.substr(0, length);
 }
 
-Result<PlatformCipher::Opened> PlatformCipher::open(const SignedQuery& query,
-                                                    std::string_view encrypted, WallTime now,
-                                                    Arena& arena) const {
+Result<Verified> PlatformCipher::open(const SignedQuery& query, std::string_view encrypted,
+                                      WallTime now, Arena& arena) const {
   const auto token = signingToken(tokens_, now, query, encrypted);
   if (!token) return fail(Reason::kSignatureInvalid);
   const std::size_t room = base64DecodedSizeMax(encrypted.size());
@@ -90,13 +89,13 @@ Result<PlatformCipher::Opened> PlatformCipher::open(const SignedQuery& query,
   if (!size || *size == 0 || *size % kPadBlockBytes != 0) {
     return fail(Reason::kSignatureInvalid, "the encrypted text has no form that it could have");
   }
-  std::optional<Opened> opened;
+  std::optional<Verified> opened;
   char* scratch = nullptr;
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     if (scratch == nullptr) scratch = arena.allocate(*size);
     const auto text = decrypt(keys_[i].key, {bytes, *size}, scratch);
     if (!text || opened || !keys_[i].validity.includes(now)) continue;
-    opened = Opened{*text, *token * limits::kSecretsMax + i};
+    opened = Verified{*text, query.signed_at_ms, *token * limits::kSecretsMax + i};
     scratch = nullptr;  // the text is in it
   }
   if (!opened) return fail(Reason::kSignatureInvalid, "no key opens it for this receive id");

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "filters/channels/channel.h"
 #include "filters/channels/credentials.h"
 #include "filters/channels/signed_query.h"
 #include "proxy/base/arena.h"
@@ -33,13 +34,10 @@ class PlatformCipher {
 
   const Tokens& tokens() const { return tokens_; }
 
-  struct Opened {
-    std::string_view text;  // lives in the arena
-    std::size_t key = 0;    // which token and which AES key; for seal()
-  };
-  // Verifies, then decrypts. Errors: kSignatureInvalid.
-  Result<Opened> open(const SignedQuery& query, std::string_view encrypted, WallTime now,
-                      Arena& arena) const;
+  // Verifies, then decrypts to a text in the arena. Its `key` says which token and which AES key.
+  // Errors: kSignatureInvalid.
+  Result<Verified> open(const SignedQuery& query, std::string_view encrypted, WallTime now,
+                        Arena& arena) const;
 
   struct Envelope {
     std::string_view random16, timestamp, nonce;

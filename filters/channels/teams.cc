@@ -71,26 +71,20 @@ class TeamsChannel final : public Channel {
   }
 
   // What is no token of the connector's form asks nobody.
-  std::optional<Async<Prepared>> prepare(Exchange& exchange, Services& services) const override {
+  Attempt attempt(Exchange& exchange, Services& services) const override {
     const Result<Jws> jws = readConnectorJws(exchange, services);
+    if (!jws) return Result<Verified>(fail(jws.error()));
     const Clock& clock = services.loop.clock();
-    if (!jws || !connector_.keys->takeFetch(jws->key_id, clock.now())) return std::nullopt;
+    if (!connector_.keys->takeFetch(jws->key_id, clock.now())) {
+      return verifyBy(*jws, exchange, services);
+    }
     return connector_.keys->fetch(*services.calls, clock)
         .map<Prepared>([](const KeySource::Keys& /*kept*/) { return Prepared{}; });
   }
 
   Result<Verified> verify(Exchange& exchange, Services& services) const override {
     TRY_ASSIGN(const Jws jws, readConnectorJws(exchange, services));
-    const KeySource::Keys keys = connector_.keys->current(services.loop.clock().now());
-    if (keys == nullptr) {
-      return fail(Reason::kSecretUnavailable, "there are no keys to verify with");
-    }
-    TRY_ASSIGN(const Jwk* const key, keys->verify(jws));
-    const auto claims = services.json.parse(jws.payload);
-    if (!claims) return fail(Reason::kSignatureInvalid, "the token's payload is no JSON");
-    TRY(checkClaims(claims->root(), exchange.started_wall));
-    TRY(checkBody(claims->root(), *key, exchange, services));
-    return Verified{exchange.body.view(), {}, 0};
+    return verifyBy(jws, exchange, services);
   }
 
   Result<Received> read(Exchange& exchange, const Verified& /*verified*/,
@@ -151,6 +145,19 @@ class TeamsChannel final : public Channel {
     TRY_ASSIGN(Jws jws, readJws(token, services.json));
     if (jws.algorithm == JwsAlgorithm::kRs256) return jws;
     return fail(Reason::kSignatureInvalid, "the connector signs by RS256 only");
+  }
+
+  Result<Verified> verifyBy(const Jws& jws, Exchange& exchange, Services& services) const {
+    const KeySource::Keys keys = connector_.keys->current(services.loop.clock().now());
+    if (keys == nullptr) {
+      return fail(Reason::kSecretUnavailable, "there are no keys to verify with");
+    }
+    TRY_ASSIGN(const Jwk* const key, keys->verify(jws));
+    const auto claims = services.json.parse(jws.payload);
+    if (!claims) return fail(Reason::kSignatureInvalid, "the token's payload is no JSON");
+    TRY(checkClaims(claims->root(), exchange.started_wall));
+    TRY(checkBody(claims->root(), *key, exchange, services));
+    return Verified{exchange.body.view(), {}, 0};
   }
 
   Result<void> checkClaims(JsonValue claims, WallTime now) const {

@@ -146,9 +146,7 @@ class SafeWechat final : public WechatChannel {
         const std::string_view encrypted,
         encryptedOf(exchange, services,
                     {.format = format_, .name = "Encrypt", .names = {"Encrypt", "ToUserName"}}));
-    TRY_ASSIGN(const auto opened,
-               cipher_.open(query, encrypted, exchange.started_wall, exchange.arena));
-    return Verified{opened.text, query.signed_at_ms, opened.key};
+    return cipher_.open(query, encrypted, exchange.started_wall, exchange.arena);
   }
   Result<SampleRequest> sample(const SampleWish& wish) const override {
     const std::string text = wish.body.empty() ? sampleMessage(wish) : wish.body;

@@ -45,9 +45,7 @@ class WecomChannel : public Channel {
     TRY_ASSIGN(const SignedQuery query, readSignedQuery(exchange.request.target.query, kQuery));
     TRY_ASSIGN(const std::string_view encrypted,
                isSetUp(exchange) ? echoText(exchange) : encryptedText(exchange, services));
-    TRY_ASSIGN(const auto opened,
-               cipher_.open(query, encrypted, exchange.started_wall, exchange.arena));
-    return Verified{opened.text, query.signed_at_ms, opened.key};
+    return cipher_.open(query, encrypted, exchange.started_wall, exchange.arena);
   }
 
   Result<Received> read(Exchange& exchange, const Verified& verified,

@@ -127,8 +127,8 @@ class PlatformCipherTest : public ::testing::Test {
     return {std::move(tokens), std::move(keys), ring.receive_id};
   }
   // Opens what is encrypted whatever it is, signed as it should be.
-  Result<PlatformCipher::Opened> open(const PlatformCipher& with, std::string_view encrypted,
-                                      std::string_view token = "token") {
+  Result<Verified> open(const PlatformCipher& with, std::string_view encrypted,
+                        std::string_view token = "token") {
     SignedQuery query{{}, "1795176000", "n0nce", 1'795'176'000'000};
     const DigestBytes digest = sortedSha1({token, query.timestamp, query.nonce, encrypted});
     std::copy_n(digest.bytes.begin(), query.signature.size(), query.signature.begin());
