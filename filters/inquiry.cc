@@ -6,26 +6,34 @@
 namespace edgehold {
 
 Inquiry::Inquiry(Loop& loop, Duration interval, Question question)
-    : interval_(interval),
+    : loop_(loop),
+      interval_(interval),
       question_(std::move(question)),
       timer_(loop.makeTimer([this] { ask(); })) {}
 
 Inquiry::Answer Inquiry::begin(Loop& loop, Duration interval, Question question) {
   const auto inquiry = std::make_shared<Inquiry>(loop, interval, std::move(question));
-  inquiry->timer_->arm(interval);
-  return inquiry->open(inquiry);
+  inquiry->askLater();
+  return inquiry->open();
 }
 
-Inquiry::Answer Inquiry::open(std::shared_ptr<Inquiry> self) {
+Inquiry::Answer Inquiry::open() {
   auto [answer, resolver] = Answer::make();
   resolver_.emplace(resolver);
-  answer.keep(std::move(self));
+  answer.keep(shared_from_this());
   return std::move(answer);
+}
+
+void Inquiry::askLater() {
+  if (interval_ > Duration::zero()) return timer_->arm(interval_);
+  loop_.post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->ask();
+  });
 }
 
 void Inquiry::ask() {
   std::optional<Result<Verdict>> said = question_();
-  if (!said) return timer_->arm(interval_);
+  if (!said) return askLater();
   const Resolver<Result<Verdict>> resolver = *resolver_;  // resolving destroys this
   resolver.resolve(*std::move(said));
 }

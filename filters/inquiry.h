@@ -15,7 +15,7 @@
 
 namespace edgehold {
 
-class Inquiry {
+class Inquiry : public std::enable_shared_from_this<Inquiry> {
  public:
   // Nothing: to be asked again. Whoever asks bounds how often; it is never asked within a call of
   // begin().
@@ -30,7 +30,7 @@ class Inquiry {
     const auto inquiry = std::make_shared<Inquiry>(loop, interval, std::move(question));
     const auto awaited = std::make_shared<Async<T>>(std::move(first));
     inquiry->awaited_ = awaited;
-    Answer answer = inquiry->open(inquiry);
+    Answer answer = inquiry->open();
     awaited->then([self = inquiry.get()](T /*whatever*/) { self->ask(); });
     return answer;
   }
@@ -40,9 +40,11 @@ class Inquiry {
   Inquiry& operator=(const Inquiry&) = delete;
 
  private:
-  Answer open(std::shared_ptr<Inquiry> self);
+  Answer open();
+  void askLater();
   void ask();
 
+  Loop& loop_;
   const Duration interval_;
   const Question question_;
   const std::unique_ptr<Timer> timer_;

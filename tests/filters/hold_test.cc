@@ -31,7 +31,7 @@ class HoldTest : public ::testing::Test {
   // Rules that take long answer in a later turn.
   std::unique_ptr<Passage> waitFor(const RequestText& text) {
     auto passage = f.send(text);
-    f.loop.advance(0ns);
+    f.loop.settle();
     return passage;
   }
   ExchangeFixture f;
@@ -221,7 +221,7 @@ TEST_F(HoldTest, ARuleThatTakesLongLeavesTheTurnToOthers) {
   ASSERT_TRUE(quick->exchange.hold_wish);
   EXPECT_EQ(quick->exchange.hold_wish->reason, "for /quick");
   EXPECT_FALSE(slow->is_over);
-  f.loop.advance(0ns);
+  f.loop.settle();
   EXPECT_TRUE(slow->is_over);
   ASSERT_TRUE(slow->exchange.hold_wish);
   EXPECT_EQ(slow->exchange.hold_wish->reason, "for /long");
@@ -236,7 +236,7 @@ TEST_F(HoldTest, NobodyWaitsForARuleThatNobodyWaitsFor) {
   auto left = f.send({.target = "/long", .body = "{}"});
   EXPECT_FALSE(left->is_over);
   left.reset();
-  f.loop.advance(0ns);
+  f.loop.settle();
   std::size_t paused = 1;
   f.rules.forEach([&](const RuleSet&, const RuleEngine& engine) { paused = engine.paused(); });
   EXPECT_EQ(paused, 0u);
@@ -264,7 +264,7 @@ TEST_F(HoldTest, AMessageWaitsForARuleThatTakesLong) {
   good->runMessage();
   bad->runMessage();
   EXPECT_FALSE(good->is_over || bad->is_over);
-  f.loop.advance(0ns);
+  f.loop.settle();
   EXPECT_TRUE(good->isAllowed());
   EXPECT_EQ(bad->reason(), Reason::kRuleDenied);
 }

@@ -63,11 +63,16 @@ TEST_F(InquiryTest, IsForgottenOnceItIsAnswered) {
   EXPECT_FALSE(isRemembered());
 }
 
-TEST_F(InquiryTest, WithoutAnIntervalIsAskedInLaterTurnsAtTheSameTime) {
+TEST_F(InquiryTest, WithoutAnIntervalIsAskedOnceInEachTurn) {
   const Instant begun = loop_.clock().now();
   listen(Inquiry::begin(loop_, 0ns, question(1000)));
   EXPECT_EQ(asked_, 0);
-  loop_.advance(0ns);
+  for (int turns = 1; turns < 1000; ++turns) {
+    loop_.turn();
+    ASSERT_EQ(asked_, turns);
+  }
+  EXPECT_EQ(answers_, 0);
+  loop_.turn();
   EXPECT_EQ(answers_, 1);
   EXPECT_EQ(loop_.clock().now(), begun);
 }
