@@ -10,6 +10,7 @@
 
 #include "filters/field_name.h"
 #include "proxy/base/base64.h"
+#include "proxy/base/hex.h"
 #include "proxy/base/result.h"
 #include "proxy/base/strings.h"
 #include "proxy/exchange/exchange.h"
@@ -30,19 +31,7 @@ inline Result<std::string_view> signatureField(const Exchange& exchange, const F
   return singleField(exchange, name, Reason::kSignatureMissing, Reason::kSignatureInvalid);
 }
 
-// True when `text` is exactly the hexadecimal or canonical base64 of out.size() bytes.
-inline bool decodeHexInto(std::string_view text, std::span<char> out) {
-  if (text.size() != out.size() * 2) return false;
-  int all = 0;  // negative as soon as one digit is none
-  const char* digit = text.data();
-  for (char& byte : out) {
-    const int value = hexValue(digit[0]) * 16 | hexValue(digit[1]);
-    all |= value;
-    byte = static_cast<char>(value);
-    digit += 2;
-  }
-  return all >= 0;
-}
+// True when `text` is exactly the canonical base64 of out.size() bytes.
 inline bool decodeBase64Into(std::string_view text, Base64 form, std::span<char> out) {
   const auto decoded = base64Decode(text, form, out);
   return decoded && *decoded == out.size();

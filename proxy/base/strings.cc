@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <numeric>
 #include <system_error>
@@ -13,20 +12,7 @@
 namespace edgehold {
 namespace {
 
-constexpr std::string_view kHexDigits = "0123456789abcdef";
-
 bool isBlank(char c) { return c == ' ' || c == '\t'; }
-
-// The eight digits of half a word, all at once: each half byte is spread to a byte of its own.
-std::uint64_t hexDigitsOf(std::uint32_t half) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101u;
-  std::uint64_t spread = half;
-  spread = (spread | spread << 16) & 0x0000FFFF0000FFFFu;
-  spread = (spread | spread << 8) & 0x00FF00FF00FF00FFu;
-  spread = (spread | spread << 4) & 0x0F0F0F0F0F0F0F0Fu;
-  const std::uint64_t is_letter = ((spread + kOnes * 6) >> 4) & kOnes;
-  return __builtin_bswap64(spread + kOnes * '0' + is_letter * ('a' - '9' - 1));
-}
 
 // Levenshtein's distance with one row; words here are configuration keys, so short.
 std::size_t editDistance(std::string_view a, std::string_view b) {
@@ -93,39 +79,6 @@ std::optional<std::int64_t> parseSigned(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-static_assert(std::endian::native == std::endian::little, "the highest digit is stored first");
-
-char* writeHex(char* to, std::uint64_t word) {
-  const std::array<std::uint64_t, 2> digits = {hexDigitsOf(static_cast<std::uint32_t>(word >> 32)),
-                                               hexDigitsOf(static_cast<std::uint32_t>(word))};
-  std::memcpy(to, digits.data(), sizeof digits);
-  return to + sizeof digits;
-}
-
-std::string hexEncode(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    text.push_back(kHexDigits[value >> 4]);
-    text.push_back(kHexDigits[value & 0xF]);
-  }
-  return text;
-}
-
-std::optional<std::string> hexDecode(std::string_view text) {
-  if (text.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(text.size() / 2);
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = hexValue(text[i]);
-    const int low = hexValue(text[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(high << 4 | low));
-  }
-  return bytes;
 }
 
 // Statuses, lengths and durations have up to four digits: std::to_chars() takes three times as long

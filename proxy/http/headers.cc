@@ -83,14 +83,17 @@ constexpr NameTable makeTable() {
 constexpr NameTable kTable = makeTable();
 static_assert(kTable.is_unique, "headerIdOf() needs a better key");
 
-std::uint64_t wordAt(const char* at) {
-  std::uint64_t word;
+template <class Word>
+Word wordAt(const char* at) {
+  Word word;
   std::memcpy(&word, at, sizeof word);
   return word;
 }
 
+template <class Word = std::uint64_t>
 bool wordMatches(const char* name, const Folded& known, std::size_t at) {
-  return (wordAt(name + at) | wordAt(known.fold.data() + at)) == wordAt(known.lower.data() + at);
+  return (wordAt<Word>(name + at) | wordAt<Word>(known.fold.data() + at)) ==
+         wordAt<Word>(known.lower.data() + at);
 }
 
 // REQUIRES: `name` is as long as the known name.
@@ -99,6 +102,10 @@ bool matches(std::string_view name, const Folded& known) {
     if (!wordMatches(name.data(), known, 0)) return false;
     if (name.size() > 16 && !wordMatches(name.data(), known, 8)) return false;
     return wordMatches(name.data(), known, name.size() - 8);
+  }
+  if (name.size() >= 4) {
+    return wordMatches<std::uint32_t>(name.data(), known, 0) &&
+           wordMatches<std::uint32_t>(name.data(), known, name.size() - 4);
   }
   for (std::size_t i = 0; i < name.size(); ++i) {
     if ((name[i] | known.fold[i]) != known.lower[i]) return false;

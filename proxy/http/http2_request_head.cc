@@ -65,16 +65,20 @@ Result<void> Http2RequestHead::take(std::string_view name, std::string_view valu
 Result<void> Http2RequestHead::takePseudo(std::string_view name, std::string_view value) {
   if (kind_ == Block::kTrailers) return malformed("pseudo-header field in trailers");
   if (has_fields_) return malformed("pseudo-header field after others");
-  std::optional<Piece>* piece = nullptr;
-  if (name == ":method") piece = &method_;
-  if (name == ":scheme") piece = &scheme_;
-  if (name == ":authority") piece = &authority_;
-  if (name == ":path") piece = &path_;
-  if (name == ":protocol" && allows_tunnels_) piece = &protocol_;
+  std::optional<Piece>* const piece = pseudoField(name);
   if (piece == nullptr) return malformed("unknown pseudo-header field");
   if (*piece) return malformed("pseudo-header field comes twice");
   *piece = fields_.keep(value);
   return {};
+}
+
+std::optional<Http2RequestHead::Piece>* Http2RequestHead::pseudoField(std::string_view name) {
+  if (name == ":method") return &method_;
+  if (name == ":path") return &path_;
+  if (name == ":scheme") return &scheme_;
+  if (name == ":authority") return &authority_;
+  if (name == ":protocol" && allows_tunnels_) return &protocol_;
+  return nullptr;
 }
 
 Result<void> Http2RequestHead::takeField(const Header& field) {
@@ -112,14 +116,13 @@ Result<void> Http2RequestHead::checkTransport() const {
   return {};
 }
 
-Result<std::string_view> Http2RequestHead::authority() const {
+Result<void> Http2RequestHead::checkAuthority() const {
   if (!authority_ && !host_) return malformed("no authority");
-  const std::string_view named = text(authority_ ? *authority_ : *host_);
-  if (!isValidAuthority(named)) return malformed("malformed authority");
-  if (host_ && !isSameAuthority(text(*host_), named)) {
+  if (!isValidAuthority(authority())) return malformed("malformed authority");
+  if (host_ && !isSameAuthority(text(*host_), authority())) {
     return malformed("host differs from the authority");
   }
-  return named;
+  return {};
 }
 
 Result<BodyLength> Http2RequestHead::contentLength(bool has_content) const {
@@ -166,7 +169,7 @@ Result<RequestHead> Http2RequestHead::finish(bool has_content) {
   if (fault_) return fail(*fault_);
   TRY(checkMethod());
   TRY(checkTransport());
-  TRY(authority());
+  TRY(checkAuthority());
   if (has_cookie_) {
     fields_.add({"cookie", cookie_, HeaderId::kCookie});
   }
@@ -184,7 +187,7 @@ Result<RequestHead> Http2RequestHead::finish(bool has_content) {
   TRY_ASSIGN(const RequestTarget target,
              parseTarget(path, isTunnel() ? Method::kGet : head.method));
   head.target = target.target;
-  TRY_ASSIGN(head.authority, authority());
+  head.authority = authority();
   TRY_ASSIGN(head.body, contentLength(has_content));
   head.expects_continue = framing_.expectsContinue() && head.body.hasBody();
   head.headers.reserve(std::max(fields_.size() + 1, Headers::kUsual));

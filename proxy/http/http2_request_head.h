@@ -46,11 +46,15 @@ class Http2RequestHead {
 
   Result<void> take(std::string_view name, std::string_view value);
   Result<void> takePseudo(std::string_view name, std::string_view value);
+  // Where the value of that pseudo-header field belongs; null if there is no such field.
+  std::optional<Piece>* pseudoField(std::string_view name);
   Result<void> takeField(const Header& field);
   Result<void> checkMethod() const;
   bool isTunnel() const { return protocol_.has_value(); }
   Result<void> checkTransport() const;
-  Result<std::string_view> authority() const;
+  Result<void> checkAuthority() const;
+  // REQUIRES: checkAuthority().
+  std::string_view authority() const { return text(authority_ ? *authority_ : *host_); }
   Result<BodyLength> contentLength(bool has_content) const;
   std::string_view text(Piece piece) const { return fields_.text(piece); }
 

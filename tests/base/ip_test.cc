@@ -14,6 +14,16 @@ namespace {
 IpAddress ip(std::string_view text) { return IpAddress::parse(text).value(); }
 Cidr cidr(std::string_view text) { return Cidr::parse(text).value(); }
 
+TEST(IpAddress, EveryPartOfAnIpv4AddressIsWrittenInPlainDecimal) {
+  for (std::uint32_t part = 0; part < 256; ++part) {
+    const std::string text = std::to_string(part);
+    EXPECT_EQ(IpAddress::v4(part << 24 | part << 16 | part << 8 | part).toString(),
+              text + "." + text + "." + text + "." + text);
+    EXPECT_EQ(IpAddress::v4(part << 24 | (255 - part)).toString(),
+              text + ".0.0." + std::to_string(255 - part));
+  }
+}
+
 TEST(IpAddress, WritesTheCanonicalForm) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {"0.0.0.0", "0.0.0.0"},

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "proxy/base/hex.h"
+
 namespace edgehold {
 namespace {
 
@@ -63,6 +65,48 @@ TEST(Strings, WritesEveryDigitOfAWord) {
   EXPECT_EQ(hex(0x0123456789abcdef), "0123456789abcdef");
   EXPECT_EQ(hex(0xfedcba9876543210), "fedcba9876543210");
   EXPECT_EQ(hex(~std::uint64_t{0}), "ffffffffffffffff");
+}
+
+// Every byte in every place of texts that end within, at and behind sixteen digits.
+TEST(Strings, HexadecimalHasDigitsOfBothCasesAndNothingElse) {
+  for (const std::size_t digits : {2u, 14u, 16u, 18u, 30u, 32u, 40u, 64u}) {
+    std::string text;
+    for (std::size_t i = 0; i < digits; ++i) text += "0123456789abcdefFEDCBA"[i * 7 % 22];
+    for (std::size_t at = 0; at < digits; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string changed = text;
+        changed[at] = static_cast<char>(byte);
+        const bool is_digit = hexValue(changed[at]) >= 0;
+        const auto decoded = hexDecode(changed);
+        ASSERT_EQ(decoded.has_value(), is_digit) << changed;
+        if (is_digit) {
+          ASSERT_EQ(hexEncode(*decoded), toLower(changed));
+        }
+      }
+    }
+  }
+}
+
+TEST(Strings, HexadecimalOfAnotherLengthIsRefused) {
+  std::array<char, 8> room{};
+  EXPECT_TRUE(decodeHexInto("0011223344556677", room));
+  EXPECT_FALSE(decodeHexInto("00112233445566", room));
+  EXPECT_FALSE(decodeHexInto("001122334455667", room));
+  EXPECT_FALSE(decodeHexInto("00112233445566778", room));
+  EXPECT_FALSE(decodeHexInto("001122334455667788", room));
+  EXPECT_FALSE(hexDecode("0").has_value());
+  EXPECT_EQ(hexDecode(""), "");
+}
+
+TEST(Strings, AWordsDigitsReadBackAsTheWord) {
+  std::uint64_t word = 1;
+  for (int i = 0; i < 1000; ++i, word = word * 6364136223846793005u + 1442695040888963407u) {
+    std::array<char, 16> place{};
+    writeHex(place.data(), word);
+    std::uint64_t read = 0;
+    for (const char digit : place) read = read << 4 | static_cast<unsigned>(hexValue(digit));
+    ASSERT_EQ(read, word);
+  }
 }
 
 }  // namespace
