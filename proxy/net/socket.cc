@@ -11,7 +11,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proxy/base/limits.h"
@@ -35,15 +34,6 @@ IoResult fromCount(ssize_t count) {
   if (count == 0) return {IoResult::Kind::kEnd, 0};
   const bool is_blocked = errno == EAGAIN || errno == EINTR;
   return {is_blocked ? IoResult::Kind::kBlocked : IoResult::Kind::kFailed, 0};
-}
-
-// recv(2) and send(2) of glibc let the thread be cancelled meanwhile, which nobody does here, and
-// pay for it with two atomic writes each.
-ssize_t receiveBytes(int fd, std::span<char> room, int flags) {
-  return ::syscall(SYS_recvfrom, fd, room.data(), room.size(), flags, nullptr, nullptr);
-}
-ssize_t sendBytes(int fd, ByteView bytes, int flags) {
-  return ::syscall(SYS_sendto, fd, bytes.data(), bytes.size(), flags, nullptr, 0);
 }
 
 Result<Fd> listenWith(const Endpoint& address, int backlog, bool is_shared) {
@@ -116,13 +106,17 @@ Result<void> connectResult(const Fd& fd) {
   return fail(Reason::kUpstreamUnreachable, "cannot connect: " + errorText(error_number));
 }
 
-IoResult receiveFrom(int fd, std::span<char> room) { return fromCount(receiveBytes(fd, room, 0)); }
-
-IoResult peekFrom(int fd, std::span<char> room) {
-  return fromCount(receiveBytes(fd, room, MSG_PEEK));
+IoResult receiveFrom(int fd, std::span<char> room) {
+  return fromCount(::recv(fd, room.data(), room.size(), 0));
 }
 
-IoResult sendTo(int fd, ByteView bytes) { return fromCount(sendBytes(fd, bytes, MSG_NOSIGNAL)); }
+IoResult peekFrom(int fd, std::span<char> room) {
+  return fromCount(::recv(fd, room.data(), room.size(), MSG_PEEK));
+}
+
+IoResult sendTo(int fd, ByteView bytes) {
+  return fromCount(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+}
 
 void resetOnClose(int fd) {
   const linger now{.l_onoff = 1, .l_linger = 0};
