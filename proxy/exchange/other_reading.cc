@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kContentEncoding = "content-encoding";
 constexpr std::string_view kCharset = "charset";
+constexpr std::string_view kPlainJson = "application/json";
 
 bool beginsWith(std::string_view text, std::string_view beginning) {
   return equalsIgnoreCase(text.substr(0, beginning.size()), beginning);
@@ -68,6 +69,7 @@ std::string_view otherReading(const Headers& headers, ByteView body) {
     if (field.id == HeaderId::kOther) {
       if (isCoded(field)) return "the body has a content coding";
     } else if (field.id == HeaderId::kContentType) {
+      if (equalsIgnoreCase(field.value, kPlainJson)) continue;  // nearly always
       if (!isInUtf8(field.value)) return "Content-Type names a charset that is not UTF-8";
       if (isOtherForm(field.value, body)) return "Content-Type says that the body is a form";
     }
