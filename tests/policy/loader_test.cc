@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "proxy/policy/policy_files.h"
 #include "tests/policy/policy_fakes.h"
@@ -776,6 +777,17 @@ TEST(PolicyFileSet, BoundsWhatItReads) {
   EXPECT_THAT(*files.list("r", ".lua", 2), ElementsAre("1.lua", "2.lua"));
   EXPECT_FALSE(files.list("r", ".lua", 1).has_value());
   EXPECT_FALSE(files.list("absent", ".lua", 9).has_value());
+}
+
+TEST(PolicyFileSet, RequiresFilesThatCanBeReadWithoutWaiting) {
+  TempFolder folder;
+  PolicyFileSet files(folder.path());
+  folder.write("key.pem", "x");
+  EXPECT_TRUE(files.require("key.pem"));
+  ASSERT_EQ(mkfifo(folder.at("fifo.pem").c_str(), 0600), 0);
+  for (const char* const name : {"fifo.pem", ".", "absent.pem"}) {
+    EXPECT_FALSE(files.require(name)) << name;
+  }
 }
 
 TEST(PolicyFileSet, SeesOneStateOfAFolder) {
